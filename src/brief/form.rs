@@ -8,8 +8,8 @@ use serde_json::{Map, Number, Value, json};
 
 use super::answer::{is_blank, is_placeholder};
 use super::completeness::Completeness;
-use super::question;
 use super::schema::{Field, Schema, Shape, flow, humanise};
+use super::{Brief, question};
 use crate::text::quoted;
 use crate::yaml;
 
@@ -154,6 +154,18 @@ pub fn read_answer(schema: &Schema, pointer: &str, text: &str) -> Result<Option<
     if is_blank(&value) { Ok(None) } else { Ok(Some(value)) }
 }
 
+/// What the schema says against the answer at a pointer, or inside of it.
+#[must_use]
+pub fn violation(schema: &Schema, brief: &Value, pointer: &str) -> Option<String> {
+    let violations = schema.check(&Brief::from_json(brief.clone()));
+    let inside = format!("{pointer}/");
+    let found = violations
+        .into_iter()
+        .find(|it| (it.pointer == pointer || it.pointer.starts_with(&inside)) && !it.absent)?;
+    let help = found.help.map(|help| format!(" {help}")).unwrap_or_default();
+    Some(format!("{}{help}", found.message))
+}
+
 /// Puts an answer where it belongs; whole sections that are not there are made.
 ///
 /// # Errors
@@ -242,8 +254,18 @@ pub fn read_form(schema: &Schema, body: &str) -> Option<FormAnswers> {
         if text.is_empty() || text == NO_RESPONSE || is_placeholder(text) {
             continue;
         }
-        match value(input.field, text) {
-            Ok(value) => put(&mut answers.sections, &input.path, value),
+        let pointer = format!("/{}", input.path.join("/"));
+        let taken = value(input.field, text).and_then(|value| {
+            let mut tried = answers.sections.clone();
+            put(&mut tried, &input.path, value);
+            let brief = Value::Object(tried);
+            match (violation(schema, &brief, &pointer), brief) {
+                (None, Value::Object(tried)) => Ok(tried),
+                (why, _) => Err(why.unwrap_or_default()),
+            }
+        });
+        match taken {
+            Ok(tried) => answers.sections = tried,
             Err(message) => {
                 answers.problems.push(FormProblem { label: input.label.clone(), message });
             }

@@ -23,10 +23,19 @@ pub struct ChangedAnswer {
     pub field: String,
     /// What readers call it.
     pub label: String,
-    /// The answer before, on one line; `None` where there was none.
+    /// The answer before, on one line; `None` where there was none. Of a list
+    /// what is not in it any more.
     pub before: Option<String>,
-    /// The answer now; `None` where there is none any more.
+    /// The answer now; `None` where there is none any more. Of a list what is new.
     pub after: Option<String>,
+    /// The entries of a list that are in both.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub kept: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The answers that differ, by question and in the schema's order. A list is
@@ -49,6 +58,50 @@ pub fn changed_answers(schema: &Schema, before: &Value, after: &Value) -> Vec<Ch
 pub fn in_one_line(answer: &Value, longest: usize) -> String {
     let text = money_alone(answer).map_or_else(|| flow(answer), |money| money.shown());
     shorten(&one_line(&text), longest)
+}
+
+/// An answer as a sentence has it.
+fn in_words(answer: &Value) -> String {
+    if let Some(gap) = unknown(answer) {
+        let of = |name: &str| gap.get(name).and_then(Value::as_str).map(one_line);
+        let why = of("why").map(|why| format!(": {why}")).unwrap_or_default();
+        let who = match (of("owner"), of("resolve_by")) {
+            (Some(who), Some(day)) => format!(" ({who} finds out by {day})"),
+            (Some(who), None) => format!(" ({who} finds out)"),
+            (None, Some(day)) => format!(" (by {day})"),
+            (None, None) => String::new(),
+        };
+        return format!("not known yet{why}{who}");
+    }
+    match answer {
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join("; "),
+        Value::String(text) => text.clone(),
+        Value::Object(fields) if money_alone(answer).is_none() => {
+            let mut fields = fields.iter().filter(|(_, value)| !is_blank(value));
+            let first = fields.next().map(|(_, value)| in_words(value)).unwrap_or_default();
+            let rest: Vec<String> = fields
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), in_words(value)))
+                .collect();
+            if rest.is_empty() { first } else { format!("{first} ({})", rest.join(", ")) }
+        }
+        answer => in_one_line(answer, usize::MAX),
+    }
+}
+
+/// Both answers cut to a length at which they still differ.
+fn cut_apart(before: Option<String>, after: Option<String>) -> (Option<String>, Option<String>) {
+    let cut = |text: &Option<String>| text.as_deref().map(|text| shorten(text, LONGEST));
+    let both = (cut(&before), cut(&after));
+    let (Some(a), Some(b)) = (&before, &after) else { return both };
+    if both.0 != both.1 {
+        return both;
+    }
+    let same = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let tail = |text: &str| {
+        let rest: String = text.chars().skip(same.saturating_sub(LONGEST / 5)).collect();
+        Some(shorten(&format!("…{rest}"), LONGEST))
+    };
+    (tail(a), tail(b))
 }
 
 struct Walk<'a> {
@@ -92,10 +145,24 @@ impl Walk<'_> {
             return;
         }
         let Some(question) = question else { return };
-        let told = |value: Option<&Value>| value.map(|it| in_one_line(it, LONGEST));
-        let (before, after) = (told(before), told(after));
+        let (mut before, mut after) = (before.cloned(), after.cloned());
+        let mut kept = 0;
+        if let (Some(Value::Array(was)), Some(Value::Array(is))) = (&before, &after) {
+            let without = |items: &[Value], others: &[Value]| {
+                items.iter().filter(|it| !others.contains(it)).cloned().collect::<Vec<_>>()
+            };
+            let (gone, new) = (without(was, is), without(is, was));
+            // Of one that is only in another order all is told.
+            if !(gone.is_empty() && new.is_empty()) {
+                kept = was.len() - gone.len();
+                let some = |items: Vec<Value>| (!items.is_empty()).then_some(Value::Array(items));
+                (before, after) = (some(gone), some(new));
+            }
+        }
+        let told = |value: Option<Value>| value.map(|it| one_line(&in_words(&it)));
+        let (before, after) = cut_apart(told(before), told(after));
         let (field, label) = (dotted.to_owned(), self.outline.label(pointer));
-        self.changed.push(ChangedAnswer { question, field, label, before, after });
+        self.changed.push(ChangedAnswer { question, field, label, before, after, kept });
     }
 }
 
@@ -245,11 +312,26 @@ mod tests {
         assert_eq!(
             told,
             [
-                "4 commitments: [{promise: SSO}] > [{promise: SSO}, {promise: Okta}]",
-                "6 success.metric: {unknown: {why: not asked, owner: Riley}} > Days to productive",
+                "4 commitments: - > Okta",
+                "6 success.metric: not known yet: not asked (Riley finds out) > Days to productive",
                 "6 success.target: - > 5",
             ]
         );
+        assert_eq!(changed[0].kept, 1);
         assert_eq!(changed_answers(Schema::shipped(), &after, &after), []);
+        // One of two long promises is worded anew at its end: what differs is told.
+        let long = |end: &str| format!("{}{end}", "the same words ".repeat(40));
+        let promises = |end: &str| {
+            let second = json!({"promise": long(end), "due": "2027-01-15"});
+            json!({"commitments": [{"promise": "SSO"}, second]})
+        };
+        let changed = changed_answers(Schema::shipped(), &promises("first"), &promises("second"));
+        let [ChangedAnswer { before: Some(before), after: Some(after), kept: 1, .. }] = &*changed
+        else {
+            panic!("{changed:?}");
+        };
+        assert!(before.ends_with("first (due 2027-01-15)"), "{before}");
+        assert!(after.ends_with("second (due 2027-01-15)"), "{after}");
+        assert!(!before.contains("SSO"), "{before}");
     }
 }

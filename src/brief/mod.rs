@@ -26,7 +26,7 @@ pub use expression::{
 };
 pub use form::{
     AskedAnswer, FormAnswers, FormProblem, asked_answer, asked_answers, issue_form, put_answer,
-    read_answer, read_form, unknown_answer,
+    read_answer, read_form, unknown_answer, violation,
 };
 pub use mapping::{
     BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, MappingRemark,
@@ -35,7 +35,7 @@ pub use mapping::{
 pub use merge::{ChangedAnswer, changed_answers, in_one_line, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief, check_version};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
-pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
+pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer, without_edit_hint};
 pub use rules::{
     CheckContext, CheckedFolder, FirstTouchDeadline, Fix, FolderSummary, HandoffCheck, NamedMember,
     Refused, TeamNames, brief_rules, check_again, check_handoff, check_ledger, fixes,
@@ -49,7 +49,7 @@ pub use sources::{
     SourcesFile, brief_answers, nearest_above,
 };
 pub use timeline::{
-    DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,
-    deadline_moves,
+    DEAL_GONE, DEAL_LOST, DEAL_MISSING, DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline,
+    TouchEvidence, deadline_in_force, deadline_moves,
 };
 pub use view::{Colleague, Commitment, CustomerContact, View};

@@ -211,6 +211,16 @@ impl Event {
             decided_by: None,
         }
     }
+
+    /// Whether it says something of the deal itself, which changed no answer:
+    /// that it is lost, deleted, merged, or won again.
+    #[must_use]
+    pub fn is_of_deal(&self) -> bool {
+        self.event == EventKind::Corrected
+            && self.brief.is_none()
+            && self.sources.is_none()
+            && self.by.is_none()
+    }
 }
 
 /// What happened to one handoff, in order; written by handoff only.
@@ -274,6 +284,14 @@ impl Timeline {
         !is_signed && self.first(EventKind::Exempted).is_some()
     }
 
+    /// What the CRM says of a deal that is lost or deleted: nobody waits for
+    /// its handoff any more. `None` where it says otherwise since.
+    #[must_use]
+    pub fn deal_is_over(&self) -> Option<&str> {
+        let last = self.events.iter().rev().find(|event| event.is_of_deal())?;
+        last.reason.as_deref().filter(|said| OVER.iter().any(|over| said.contains(over)))
+    }
+
     /// The first event of a kind.
     #[must_use]
     pub fn first(&self, kind: EventKind) -> Option<&Event> {
@@ -315,6 +333,14 @@ impl Timeline {
         self.last_of(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])
     }
 }
+
+/// What the CRM says of a deal that is over.
+pub const DEAL_LOST: &str = " is lost";
+/// See [`DEAL_LOST`].
+pub const DEAL_GONE: &str = " is deleted or archived";
+/// See [`DEAL_LOST`].
+pub const DEAL_MISSING: &str = " has no deal ";
+const OVER: [&str; 3] = [DEAL_LOST, DEAL_GONE, DEAL_MISSING];
 
 /// When the first touch's deadline was moved, and to when.
 pub fn deadline_moves(

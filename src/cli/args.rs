@@ -251,6 +251,13 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "promises keep",
+        &[(
+            "handoff promises keep acme-corp 1 --by samlee --reason \"SSO is live\"",
+            "the number is the one that `handoff promises acme-corp` shows",
+        )],
+    ),
+    (
         "sync",
         &[
             ("handoff sync --dry-run", "what people did on their tasks"),
@@ -260,7 +267,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "exempt",
         &[(
-            "handoff exempt hubspot-9876543214 --by \"Alex Kim\" --reason \"a paid pilot\" --customer \"Garnet Mutual\"",
+            "handoff exempt hubspot-9876543214 --by \"Alex Kim\" --reason \"a paid pilot\"",
             "this deal needs none",
         )],
     ),
@@ -274,6 +281,18 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("handoff links make acme-corp --as rep", "one link"),
         ],
     ),
+    (
+        "links show",
+        &[("handoff links show acme-corp", "everybody who can answer, with a link each")],
+    ),
+    ("links make", &[("handoff links make acme-corp --as rep", "the rep's own link")]),
+    (
+        "links revoke",
+        &[
+            ("handoff links revoke acme-corp", "all links of this handoff"),
+            ("handoff links revoke dana@example.com", "all links of this person"),
+        ],
+    ),
     ("mcp", &[("handoff mcp", "an assistant starts it and speaks to it; docs/assistants.md")]),
     (
         "inbox",
@@ -282,6 +301,29 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("handoff inbox retry --failed", "all that failed, again"),
         ],
     ),
+    (
+        "inbox list",
+        &[
+            ("handoff inbox list", "what waits, is held or failed"),
+            ("handoff inbox list --state held", "what a person has to decide"),
+        ],
+    ),
+    (
+        "inbox show",
+        &[("handoff inbox show 3f2a9c01", "one event: what was received and went wrong")],
+    ),
+    (
+        "inbox retry",
+        &[
+            ("handoff inbox retry 3f2a9c01", "this event, at once"),
+            ("handoff inbox retry --failed", "all that failed"),
+        ],
+    ),
+    (
+        "inbox release",
+        &[("handoff inbox release 3f2a9c01 --as contract", "a held document is one")],
+    ),
+    ("inbox drop", &[("handoff inbox drop 3f2a9c01", "no handoff is made of it")]),
     ("catch-up", &[("handoff catch-up --since 7d --dry-run", "documents that never arrived")]),
     ("explain", &[("handoff explain missing-handoff", "why it matters and what to do")]),
     ("rules", &[("handoff rules", "every rule"), ("handoff rules --format json", "for programs")]),
@@ -309,7 +351,21 @@ pub struct ManArguments {
 }
 
 fn command_names() -> Vec<&'static str> {
-    EXAMPLES.iter().map(|(name, _)| *name).collect()
+    EXAMPLES.iter().map(|(name, _)| *name).filter(|name| !name.contains(' ')).collect()
+}
+
+/// A command with one below it changed, however deep: `links make`.
+fn deep(
+    command: clap::Command,
+    name: &str,
+    change: &dyn Fn(clap::Command) -> clap::Command,
+) -> clap::Command {
+    match name.split_once(' ') {
+        Some((outer, inner)) => {
+            command.mut_subcommand(outer, |command| deep(command, inner, change))
+        }
+        None => command.mut_subcommand(name, change),
+    }
 }
 
 /// The whole command line as it is run and described.
@@ -317,7 +373,7 @@ fn command_names() -> Vec<&'static str> {
 pub(super) fn command() -> clap::Command {
     let mut command = Cli::command();
     for (name, examples) in EXAMPLES {
-        command = command.mut_subcommand(name, |command| {
+        command = deep(command, name, &|command| {
             let takes_time = command.get_arguments().any(|argument| {
                 argument
                     .get_value_names()

@@ -13,7 +13,7 @@ use super::invocation::Invocation;
 use super::keys::find_signed_keys;
 use super::open::{Ports, open};
 use super::when::When;
-use crate::deliver::DeliveryState;
+use crate::deliver::{DeliveryState, Settled};
 use crate::model::{Gap, Key};
 use crate::report::count;
 use crate::workflow::{self, Context, Delivered, Horizon};
@@ -70,6 +70,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             .collect();
         json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
     };
+    if dry_run && results.iter().any(|delivered| failed(delivered) > 0) {
+        exit = exit.max(Exit::CouldNot);
+    }
     invocation.emit(arguments.result.format, to_json, || {
         crate::text::terminal(&to_text(&results, arguments.dry_run))
     })?;
@@ -147,12 +150,7 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
     let (mut made, mut failed) = (0, 0);
     for delivered in results {
         let idle = delivered.results.is_empty() && delivered.would.is_empty();
-        let waits = delivered
-            .plan
-            .steps
-            .iter()
-            .any(|step| matches!(step.state, DeliveryState::Waiting { .. }));
-        if idle && !waits {
+        if idle && self::failed(delivered) == 0 {
             continue;
         }
         text.push_str(&format!("{}\n", delivered.key));
@@ -168,17 +166,40 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
         failed += delivered.results.iter().filter(|result| result.outcome.is_err()).count();
     }
     let due: usize = results.iter().map(|delivered| delivered.would.len()).sum();
+    let earlier: usize = results.iter().map(self::failed).sum();
     let looked = count(results.len(), "handoff");
-    text.push_str(&match (dry_run, due) {
-        (true, 0) => format!("{looked}: nothing is missing\n"),
-        (true, due) => format!(
-            "{looked}: {} would be made\n",
-            crate::report::count_of(due, "delivery", "deliveries")
-        ),
-        (false, 0) => format!("{looked}: nothing was missing\n"),
-        (false, _) => format!("{looked}: {made} made, {failed} failed\n"),
-    });
+    let deliveries = |count| crate::report::count_of(count, "delivery", "deliveries");
+    let did = match (dry_run, due) {
+        (true, 0) if earlier > 0 => "nothing would be made now".to_owned(),
+        (false, 0) if earlier > 0 => "nothing was made".to_owned(),
+        (true, 0) => "nothing is missing".to_owned(),
+        (true, due) => format!("{} would be made", deliveries(due)),
+        (false, 0) => "nothing was missing".to_owned(),
+        (false, _) => format!("{made} made, {failed} failed"),
+    };
+    text.push_str(&format!("{looked}: {did}"));
+    if earlier > 0 {
+        text.push_str(&format!(
+            ", {} failed before; name the handoff to try again at once",
+            deliveries(earlier)
+        ));
+    }
+    text.push('\n');
     text
+}
+
+/// How many deliveries failed in earlier runs and wait, or are left to people.
+fn failed(delivered: &Delivered) -> usize {
+    let is_failed = |state: &DeliveryState| {
+        matches!(
+            state,
+            DeliveryState::Waiting { .. }
+                | DeliveryState::Settled(Settled::Unclear { .. } | Settled::GivenUp { .. })
+        )
+    };
+    // What was done in this run is told by its results.
+    let steps = if delivered.results.is_empty() { &*delivered.plan.steps } else { &[] };
+    steps.iter().filter(|step| is_failed(&step.state)).count()
 }
 
 /// One line for each thing that was done, waits or was given up.

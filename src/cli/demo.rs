@@ -453,6 +453,7 @@ fn at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Invocation {
             ..invocation.environment.clone()
         },
         now,
+        is_now_given: true,
         folder: dir.to_path_buf(),
         color: invocation.color,
         color_stderr: invocation.color_stderr,

@@ -127,7 +127,7 @@ fn sent(
             "the payload does not describe a document that was sent for signature: {}",
             others.join(", ")
         ))
-        .help("use `handoff sign` for a completed document"));
+        .help("a document that was sent counts where `drafts: true` stands in the provider's section under `esign:` in handoff.yaml; `handoff draft --deal ID` drafts a deal, and `handoff sign` is for completed documents"));
     }
     Ok(sources)
 }

@@ -55,7 +55,7 @@ pub(super) fn find_rule(id: &str) -> Result<&'static Rule, CliError> {
     }
     let near = crate::text::nearest(id, rule_ids());
     let named = crate::text::quoted(id);
-    Err(CliError::usage(format!("there is no rule {named}")).help(match near {
+    Err(CliError::nothing(format!("there is no rule {named}")).help(match near {
         Some(id) => format!("did you mean `{id}`? `handoff rules` lists all"),
         None => "`handoff rules` lists all".to_owned(),
     }))

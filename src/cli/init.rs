@@ -297,7 +297,14 @@ fn from_flags(arguments: &Arguments) -> Result<Setup, CliError> {
             Some(hours) => Some(working_hours(hours).map_err(|it| usage("--hours", it))?),
             None => None,
         },
-        contracts: match arguments.contract.iter().map(|text| contract_words(text)).collect() {
+        contracts: match arguments
+            .contract
+            .iter()
+            .flat_map(|text| text.split(';'))
+            .filter(|text| !text.trim().is_empty())
+            .map(contract_words)
+            .collect()
+        {
             Ok(words) => words,
             Err(problem) => return Err(usage("--contract", problem)),
         },
@@ -423,7 +430,12 @@ impl Conversation<'_> {
             None,
             |text| contract_words(text).map(|_| ()),
         )?;
-        Ok(text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect())
+        Ok(text
+            .split([',', ';'])
+            .map(str::trim)
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect())
     }
 
     fn csms(&self) -> Result<Vec<workflow::SetupPerson>, dialoguer::Error> {

@@ -26,6 +26,8 @@ pub struct Invocation {
     pub environment: Environment,
     /// The moment of the run, or what `--now` says.
     pub now: DateTime<Utc>,
+    /// Whether `--now` says it.
+    pub is_now_given: bool,
     /// The folder to start from: `-C`, else where the run began.
     pub folder: PathBuf,
     /// Whether results are coloured.
@@ -146,6 +148,17 @@ impl Invocation {
             CliError::usage(format!("the file that {variable} names cannot be read: {error}"))
                 .help(format!("correct {variable}, or unset it"))
         })
+    }
+
+    /// The clock of one run; stands still where `--now` is given.
+    #[must_use]
+    pub fn run_clock(&self) -> Clock {
+        let now = self.now;
+        if self.is_now_given {
+            Arc::new(move || now)
+        } else {
+            Arc::new(super::environment::wall_clock)
+        }
     }
 
     /// The clock for what runs on; from `--now` where that is given.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::error::CliError;
+use super::exit::Exit;
 use crate::ledger::{BRIEFS, LONGEST_SLUG, key_of};
 use crate::model::Key;
 use crate::text::{nearest, quoted, shorten, slug};
@@ -168,16 +169,17 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
     }
 }
 
-/// The same for a deal that need not have a handoff: what is a whole key is
-/// that key, and never the beginning of another.
+/// The same for a deal that need not have a handoff: a whole key that the ledger
+/// does not have is that key, and never the beginning of another.
 ///
 /// # Errors
 /// As for [`find_key`].
 pub(super) fn find_or_new_key(text: &str, context: &Context) -> Result<Key, CliError> {
-    let text = text.trim();
-    match Key::parse(text) {
-        Ok(key) if text.contains('-') => Ok(key),
-        _ => find_whole_key(text, context),
+    match (find_whole_key(text, context), Key::parse(text.trim())) {
+        (Err(error), Ok(key)) if error.exit == Exit::Nothing && key.as_str().contains('-') => {
+            Ok(key)
+        }
+        (found, _) => found,
     }
 }
 

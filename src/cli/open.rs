@@ -52,6 +52,7 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
         crm,
         sinks,
         now: invocation.now,
+        clock: invocation.run_clock(),
         push: ports.push,
     })
 }
@@ -190,6 +191,7 @@ pub(super) fn open_at(
         crm: None,
         sinks: Vec::new(),
         now,
+        clock: Arc::new(move || now),
         push: false,
     })
 }

@@ -1,5 +1,7 @@
 //! `handoff promises`: what reps have promised, and that one was kept.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -8,6 +10,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::keys::find_key;
+use super::offered::count_from_one;
 use super::open::{Ports, open};
 use super::people::PersonArguments;
 use super::when::When;
@@ -67,8 +70,8 @@ struct Keep {
     #[command(flatten)]
     person: PersonArguments,
     /// The promise's number, as `handoff promises` shows it
-    #[arg(value_name = "N")]
-    number: usize,
+    #[arg(value_name = "N", value_parser = count_from_one)]
+    number: NonZeroUsize,
 }
 
 /// Runs the command.
@@ -127,7 +130,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     let recorded = workflow::keep_promise(
         &context,
         &key,
-        keep.number,
+        keep.number.get(),
         &kept,
         keep.person.reason.as_deref(),
         "cli",
@@ -137,9 +140,9 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     let exit = invocation.tell("", &remarks);
     let text = match recorded {
         Some(promise) => {
-            format!("{key}: promise {} kept, says {by}: {}\n", keep.number, promise.promise)
+            format!("{key}: promise {} kept, says {by}: {}\n", keep.number.get(), promise.promise)
         }
-        None => format!("{key}: promise {} is kept already, nothing new\n", keep.number),
+        None => format!("{key}: promise {} is kept already, nothing new\n", keep.number.get()),
     };
     invocation.print(crate::text::terminal(&text))?;
     Ok(exit)

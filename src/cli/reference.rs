@@ -65,6 +65,18 @@ const CODES: &[(&str, &str)] = &[
     ("4", "A name that was given matches nothing."),
 ];
 
+/// The command that a page is called by: `links`, and `links-make` as the page
+/// of `links` refers to it.
+fn page_of<'a>(all: &'a Command, name: &str) -> Option<&'a Command> {
+    all.get_subcommands().find_map(|command| {
+        let rest = name.strip_prefix(command.get_name())?;
+        match rest.strip_prefix('-') {
+            Some(inside) => page_of(command, inside),
+            None => rest.is_empty().then_some(command),
+        }
+    })
+}
+
 /// Runs `man`.
 pub(super) fn man(
     command: Option<&str>,
@@ -76,8 +88,8 @@ pub(super) fn man(
     let page = match command {
         None => all,
         Some(name) => {
-            let Some(found) = all.find_subcommand(name) else {
-                return Err(CliError::usage(format!(
+            let Some(found) = page_of(&all, name) else {
+                return Err(CliError::nothing(format!(
                     "there is no command {}",
                     crate::text::quoted(name)
                 ))

@@ -74,6 +74,7 @@ pub fn run(
     let mut invocation = Invocation {
         // What is recorded and printed has whole seconds; so has the command that gives it again.
         now: cli.global.now.unwrap_or(environment.now).trunc_subsecs(0),
+        is_now_given: cli.global.now.is_some(),
         folder: environment.cwd.clone(),
         color: choose(environment.stdout_is_terminal),
         color_stderr: choose(environment.stderr_is_terminal),

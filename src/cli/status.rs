@@ -114,7 +114,7 @@ fn list(rows: &[StatusRow], none: &str, zone: Tz, invocation: &Invocation) -> St
             row.key.as_str(),
             row.customer.as_deref().unwrap_or_else(|| customer_in(&row.folder)),
             row.csm.as_deref().unwrap_or(if row.standing.is_open() { "nobody" } else { "-" }),
-            row.standing.words(),
+            state(row),
             &row.due
                 .map_or_else(|| "-".to_owned(), |due| due_words(due, row, zone, invocation.now)),
             &row.missing.len().to_string(),
@@ -124,6 +124,14 @@ fn list(rows: &[StatusRow], none: &str, zone: Tz, invocation: &Invocation) -> St
     let overdue = rows.iter().filter(|row| row.is_overdue(invocation.now)).count();
     text.push_str(&format!("\n{}, {overdue} overdue\n", count(rows.len(), "handoff")));
     text
+}
+
+/// Where a handoff stands; of a deal that is over nothing is waited for.
+fn state(row: &StatusRow) -> &'static str {
+    match row.deal_is_over {
+        Some(_) if row.standing.is_open() => "the deal is over",
+        _ => row.standing.words(),
+    }
 }
 
 /// What a folder without a brief says of its customer.
@@ -156,10 +164,15 @@ fn story(row: &StatusRow, zone: Tz) -> String {
     line(
         "state",
         match row.standing {
-            Standing::Overdue => "waiting for the first touch, overdue",
-            _ => row.standing.words(),
+            Standing::Overdue if row.deal_is_over.is_none() => {
+                "waiting for the first touch, overdue"
+            }
+            _ => state(row),
         },
     );
+    if let Some(over) = &row.deal_is_over {
+        line("deal", &format!("over: {over}; nobody is reminded any more"));
+    }
     line("brief", &row.folder);
     line("csm", row.csm.as_deref().unwrap_or("nobody"));
     if let Some(rep) = &row.rep {
@@ -181,6 +194,9 @@ fn story(row: &StatusRow, zone: Tz) -> String {
         "missing",
         &if row.missing.is_empty() { "nothing".to_owned() } else { row.missing.join(", ") },
     );
+    for failed in &row.not_delivered {
+        line("failed", failed);
+    }
     text.push_str("\nWhat happened\n");
     for event in &row.events {
         let proof = match event.evidence {

@@ -20,8 +20,8 @@ impl From<CrmError> for CliError {
     fn from(error: CrmError) -> Self {
         let message = error.to_string();
         match error {
-            CrmError::NotFound { help, .. }
-            | CrmError::BadData { help, .. }
+            CrmError::NotFound { help, .. } => Self::nothing(message).help(help),
+            CrmError::BadData { help, .. }
             | CrmError::Denied { help, .. }
             | CrmError::Unavailable { help, .. } => Self::could_not(message).help(help),
             CrmError::Unclear { .. } => {
@@ -50,11 +50,15 @@ impl From<WorkflowError> for CliError {
             WorkflowError::OtherCrm { .. } => Self::usage(message).help("take the webhook away at the CRM that is not connected any more"),
             WorkflowError::NotWon { .. } => Self::could_not(message)
                 .help("a deal without a signed document is handed over once the CRM says it is won; with one, run `handoff sign EVENT`"),
+            WorkflowError::OutOfScope { .. } => Self::could_not(message)
+                .help("nothing was written; `scope:` in handoff.yaml says which deals need a handoff, and the audit lists this one as excluded"),
             WorkflowError::KeyCollision { .. } => Self::could_not(message)
                 .help("two ids differ only in case or in signs that a key cannot hold; rename one under `crm.file.name`, or hand it over from another ledger"),
             WorkflowError::File { .. } => Self::could_not(message).help("fix the file by hand; `handoff validate` shows the line"),
             WorkflowError::NoHandoff(_) => Self { exit: super::Exit::Nothing, ..Self::could_not(message) }
                 .help("`handoff status` lists the open handoffs with their keys"),
+            WorkflowError::NoPromise { key, .. } => Self::nothing(message)
+                .help(format!("`handoff promises {key} --all` lists them with their numbers")),
             WorkflowError::DoesNotFit { key, .. } => {
                 Self::could_not(message).help(format!("`handoff status {key}` shows what has happened so far"))
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use icalendar::{Calendar, Component as _, Event as CalendarEvent, EventLike as _};
+use icalendar::{Calendar, Component as _, Event as CalendarEvent, EventLike as _, EventStatus};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
@@ -191,16 +191,20 @@ impl Email {
                     .push(format!("{at}: {} is not an e-mail address", text::quoted(&address))),
             }
         }
-        // Whom it was taken from learns it, too.
-        let before = handoff.previous_owner().filter(|_| *kind == MessageKind::Changed);
-        let before = before.and_then(|it| it["email"].as_str()?.trim().parse::<Address>().ok());
-        to.extend(before.map(|address| Mailbox::new(None, address)));
+        to.extend(Self::former(outgoing));
         if *kind == MessageKind::Signed || to.is_empty() {
             to.extend(self.list.iter().cloned());
         }
         let mut seen = std::collections::BTreeSet::new();
         to.retain(|mailbox| seen.insert(mailbox.email.to_string().to_lowercase()));
         (to, remarks)
+    }
+
+    /// Whom a handoff was taken from, who learns it, too.
+    fn former(Outgoing { handoff, kind, .. }: Outgoing<'_>) -> Option<Mailbox> {
+        let before = handoff.previous_owner().filter(|_| *kind == MessageKind::Changed)?;
+        let name = before["name"].as_str().map(|name| text::shorten(&text::one_line(name), 80));
+        Some(Mailbox::new(name, before["email"].as_str()?.trim().parse().ok()?))
     }
 
     fn message_id(&self, outgoing: Outgoing<'_>) -> String {
@@ -217,6 +221,7 @@ impl Email {
         let Outgoing { handoff, messages, .. } = outgoing;
         let mut groups: Vec<Addressees> = Vec::new();
         let has_links = messages.context().links.is_some();
+        let former = Self::former(outgoing).map(|it| it.email.to_string());
         for mailbox in to {
             let is = |role: &LinkRole| {
                 let person = person(&handoff.brief, *role).filter(|_| has_links);
@@ -224,7 +229,14 @@ impl Email {
             };
             // A reminder goes to leads as well; who is no party to the handoff has no link.
             let role = [LinkRole::Csm, LinkRole::Rep].into_iter().find(is);
-            let audience = role.map_or(Audience::Public, Audience::Person);
+            let is_former = former
+                .as_ref()
+                .is_some_and(|it| it.eq_ignore_ascii_case(&mailbox.email.to_string()));
+            let audience = match role {
+                Some(role) => Audience::Person(role),
+                None if is_former => Audience::Former,
+                None => Audience::Public,
+            };
             match groups.iter_mut().find(|group| group.audience == audience) {
                 Some(group) => group.to.push(mailbox),
                 None => groups.push(Addressees { audience, to: vec![mailbox] }),
@@ -278,11 +290,13 @@ impl Email {
         let has_deadline = matches!(kind, MessageKind::Signed | MessageKind::Changed)
             && group.audience != Audience::Person(LinkRole::Rep);
         let entry = Some(self.from.email.domain()).filter(|_| has_deadline);
-        let entry = entry.and_then(|domain| calendar(handoff, messages, domain));
+        let method =
+            if group.audience == Audience::Former { Method::Cancel } else { Method::Publish };
+        let entry = entry.and_then(|domain| calendar(handoff, messages, domain, method));
         let built = match entry {
             Some(entry) => {
-                let kind = ContentType::parse("text/calendar; charset=utf-8; method=PUBLISH")
-                    .expect("a constant content type is valid");
+                let kind = format!("text/calendar; charset=utf-8; method={}", method.as_str());
+                let kind = ContentType::parse(&kind).expect("a constant content type is valid");
                 let entry = Attachment::new("first-touch.ics".to_owned()).body(entry, kind);
                 builder.multipart(MultiPart::mixed().multipart(words).singlepart(entry))
             }
@@ -497,9 +511,31 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
+/// What a calendar is to do with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Publish,
+    Cancel,
+}
+
+impl Method {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "PUBLISH",
+            Self::Cancel => "CANCEL",
+        }
+    }
+}
+
 /// The first touch's deadline as a calendar's entry; the same entry, with a
-/// higher sequence, whenever the deadline may have moved.
-fn calendar(handoff: &Handoff, messages: &Messages, domain: &str) -> Option<String> {
+/// higher sequence, whenever the deadline may have moved. Of somebody whose it
+/// is no more it is taken back.
+fn calendar(
+    handoff: &Handoff,
+    messages: &Messages,
+    domain: &str,
+    method: Method,
+) -> Option<String> {
     let due = due(handoff)?;
     let events = &handoff.timeline.events;
     let moves = events.iter().filter(|event| MOVES.contains(&event.event)).count();
@@ -517,8 +553,11 @@ fn calendar(handoff: &Handoff, messages: &Messages, domain: &str) -> Option<Stri
     if let Some(url) = handoff.url.as_deref().and_then(super::templates::web_address) {
         entry.url(&url);
     }
+    if method == Method::Cancel {
+        entry.status(EventStatus::Cancelled);
+    }
     let mut calendar = Calendar::new();
-    calendar.append_property(("METHOD", "PUBLISH"));
+    calendar.append_property(("METHOD", method.as_str()));
     calendar.push(entry.done());
     Some(calendar.done().to_string())
 }

@@ -105,16 +105,17 @@ impl MessageKind {
     /// The step that a mark names, another one for each return: `returned-2`.
     pub(super) fn step(&self, timeline: &Timeline, new: &str) -> String {
         let events = &timeline.events;
-        let count =
-            |kinds: &[EventKind]| events.iter().filter(|it| kinds.contains(&it.event)).count();
+        let count = |kind: EventKind| events.iter().filter(|it| it.event == kind).count();
         match self {
             Self::Drafted => "draft".to_owned(),
             Self::Signed => new.to_owned(),
-            Self::Returned => format!("returned-{}", count(&[EventKind::Returned])),
+            Self::Returned => format!("returned-{}", count(EventKind::Returned)),
             Self::Changed if is_resubmission(events) => {
-                format!("resubmitted-{}", count(&[EventKind::Resubmitted]))
+                format!("resubmitted-{}", count(EventKind::Resubmitted))
             }
-            Self::Changed => format!("changed-{}", count(CHANGES)),
+            Self::Changed => {
+                format!("changed-{}", events.iter().filter(|it| is_change(it)).count())
+            }
             Self::Reminder(reminder) => reminder.id.clone(),
         }
     }
@@ -124,15 +125,17 @@ impl MessageKind {
 const CHANGES: &[EventKind] =
     &[EventKind::Resubmitted, EventKind::Corrected, EventKind::Amended, EventKind::Assigned];
 
-/// Whether a handoff is another than people were told after this event.
+/// Whether a handoff is another than people were told after this event. A
+/// deadline that was moved is in the brief then, unless it came too late.
 #[must_use]
-pub fn is_change(event: EventKind) -> bool {
-    CHANGES.contains(&event)
+pub fn is_change(event: &Event) -> bool {
+    CHANGES.contains(&event.event)
+        || event.event == EventKind::DeadlineMoved && event.brief.is_some()
 }
 
 /// Whether the last change is that it came again after a return.
 pub(super) fn is_resubmission(events: &[Event]) -> bool {
-    let last = events.iter().rev().find(|event| CHANGES.contains(&event.event));
+    let last = events.iter().rev().find(|event| is_change(event));
     last.is_some_and(|event| event.event == EventKind::Resubmitted)
 }
 
@@ -156,7 +159,7 @@ pub fn answered_part<'a>(
             (events.get(at)?.event == EventKind::Returned).then(|| behind(at))
         }
         MessageKind::Changed => {
-            let at = last(CHANGES)?;
+            let at = events.iter().rposition(is_change)?;
             let wanted = match events.get(at)?.event {
                 // Who has accepted or returned what came again knows it.
                 EventKind::Resubmitted => last(&verdicts) == Some(at),

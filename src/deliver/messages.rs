@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use super::message_kind::{MessageKind, is_change, is_resubmission};
 use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
 use super::templates::{Medium, Message, TemplateError, web_address};
-use crate::brief::{Event, EventKind, View, deadline_in_force, deadline_moves, question};
+use crate::brief::{
+    ChangedAnswer, Event, EventKind, View, deadline_in_force, deadline_moves, question,
+    without_edit_hint,
+};
 use crate::link::LinkRole;
 use crate::model::Money;
 use crate::text;
@@ -41,6 +44,8 @@ pub enum Audience {
     Shared,
     /// One person alone.
     Person(LinkRole),
+    /// The CSM whom a handoff was taken from: it is theirs no more.
+    Former,
 }
 
 /// Writes the messages.
@@ -80,6 +85,7 @@ impl Messages {
         values["pull_request"] = json!(form == TaskForm::PullRequest);
         values["crm"] = json!(is_crm);
         if is_crm {
+            few_promises(&mut values);
             values["task_url"] = json!(tasks_on_the_web(handoff).0);
         }
         self.fill("task.md.j2", medium, Serde(values))
@@ -137,8 +143,9 @@ impl Messages {
     ) -> Result<Message, DeliveryError> {
         let mention = mention.map(minijinja::Value::from_safe_string);
         let link = self.link(handoff, audience, LinkRole::Csm);
-        let context =
-            minijinja::context! { mention, ..Serde(self.values(handoff, link.as_deref())) };
+        let mut values = self.values(handoff, link.as_deref());
+        few_promises(&mut values);
+        let context = minijinja::context! { mention, ..Serde(values) };
         self.fill("notice.slack.j2", medium, context)
     }
 
@@ -165,23 +172,20 @@ impl Messages {
             MessageKind::Reminder(_) => "reminder.md.j2",
         };
         let mention = mention.map(minijinja::Value::from_safe_string);
-        let returned = handoff.timeline.last(EventKind::Returned);
-        let changes: Vec<Value> = handoff
-            .changes
-            .iter()
-            .map(|it| {
-                json!({"question": it.question, "words": question(it.question), "field": it.field,
-                       "label": it.label, "before": it.before, "after": it.after})
-            })
-            .collect();
+        let changes: Vec<Value> = handoff.changes.iter().map(|it| self.change(it)).collect();
         let role = kind.role();
         let mut values = self.values(handoff, self.link(handoff, audience, role).as_deref());
         values["changes"] = json!(changes);
-        values["returned"] = json!({
-            "by": returned.and_then(|event| event.by.as_ref()),
-            "reason": returned.and_then(|event| event.reason.as_ref()),
-            "at": returned.map(|event| self.context.in_words(event.at)),
-        });
+        let said = |event: &Event| json!({"by": event.by, "reason": event.reason, "at": self.context.in_words(event.at)});
+        let mut returns = open_returns(events).map(said);
+        values["returned"] = returns
+            .next()
+            .or_else(|| handoff.timeline.last(EventKind::Returned).map(said))
+            .unwrap_or_else(|| json!({"by": null, "reason": null, "at": null}));
+        values["returned"]["earlier"] = returns.collect();
+        let assigned = handoff.timeline.last(EventKind::Assigned);
+        values["assigned"] = json!(assigned.map(said));
+        values["to_former"] = json!(audience == Audience::Former);
         let person = |owner: Option<&Value>| {
             let owner = owner?;
             let of = |name: &str| answer(owner, name);
@@ -192,6 +196,7 @@ impl Messages {
         values["amended"] = json!(amended.map(|event| self.context.in_words(event.at)));
         values["amendments"] = json!(new_amendments(handoff));
         values["of_deal"] = json!(said_of_deal(handoff));
+        values["deal_is_over"] = json!(handoff.timeline.deal_is_over().is_some());
         if let MessageKind::Reminder(reminder) = kind {
             values["reminder"] = json!(reminder.as_ref());
             values["late"] = json!(reminder.due < (self.context.clock)());
@@ -213,11 +218,11 @@ impl Messages {
     ) -> Result<Message, DeliveryError> {
         let to = match audience {
             Audience::Person(role) => Some(role.as_str()),
-            Audience::Public | Audience::Shared => None,
+            Audience::Public | Audience::Shared | Audience::Former => None,
         };
         let link = self.link(handoff, audience, LinkRole::Csm);
         // The page is harmless Markdown already.
-        let page = minijinja::Value::from_safe_string(handoff.readme.clone());
+        let page = minijinja::Value::from_safe_string(without_edit_hint(&handoff.readme));
         let context =
             minijinja::context! { page, to, ..Serde(self.values(handoff, link.as_deref())) };
         self.fill("mail.md.j2", medium, context)
@@ -247,7 +252,10 @@ impl Messages {
     pub fn tasks(&self, handoff: &Handoff) -> Result<Vec<OnboardingTask>, DeliveryError> {
         let signed = signed_at(handoff).unwrap_or_else(|| (self.context.clock)());
         TaskList::read(&self.context)
-            .and_then(|list| list.tasks(&self.context, signed, &self.values(handoff, None)))
+            .and_then(|list| {
+                let (values, first) = (self.values(handoff, None), self.due_day(handoff));
+                list.tasks(&self.context, signed, &values, first)
+            })
             .map_err(|error| template_fault(&error))
     }
 
@@ -272,6 +280,38 @@ impl Messages {
         })
     }
 
+    /// One answer that is another now, for people.
+    fn change(&self, it: &ChangedAnswer) -> Value {
+        let time = |text: &String| {
+            let at = text.parse::<DateTime<Utc>>().ok()?;
+            Some(self.context.in_words(at))
+        };
+        let told = |text: &Option<String>| {
+            text.as_ref().map(|text| time(text).unwrap_or_else(|| text.clone()))
+        };
+        let (before, after) = (told(&it.before), told(&it.after));
+        let words = question(it.question);
+        // A section that is one answer is called by its question.
+        let label = Some(it.label.as_str()).filter(|label| words != Some(*label));
+        let is_address = |text: &Option<String>| text.as_deref().is_none_or(text::is_address);
+        let (lacks, adds, drops) = match it.kept {
+            0 => ("no answer", "", ""),
+            _ => ("", "added: ", "taken out: "),
+        };
+        let text = match (&before, &after) {
+            (None, Some(after)) if it.kept > 0 => format!("{adds}{after}"),
+            (Some(before), None) if it.kept > 0 => format!("{drops}{before}"),
+            (before, after) => format!(
+                "{} → {}",
+                before.as_deref().unwrap_or(lacks),
+                after.as_deref().unwrap_or(lacks)
+            ),
+        };
+        json!({"question": it.question, "words": words, "field": it.field, "label": label,
+               "before": before, "after": after, "text": text,
+               "is_address": is_address(&before) && is_address(&after)})
+    }
+
     fn fill(
         &self,
         name: &str,
@@ -287,7 +327,7 @@ impl Messages {
     pub fn link(&self, handoff: &Handoff, audience: Audience, role: LinkRole) -> Option<String> {
         let links = self.context.links.as_ref()?;
         let role = match audience {
-            Audience::Public => return None,
+            Audience::Public | Audience::Former => return None,
             Audience::Shared => Some(role).filter(|_| links.in_channels)?,
             Audience::Person(role) => role,
         };
@@ -341,6 +381,7 @@ impl Messages {
         let short = due.map(|due| {
             due.with_timezone(&self.context.timezone).format("%a %-d %b %H:%M %Z").to_string()
         });
+        let (told_promises, more_promises) = promises(brief);
         json!({
             "key": handoff.key,
             "customer": customer(handoff),
@@ -361,7 +402,8 @@ impl Messages {
             "value": money,
             "missing": missing,
             "contact": contact(brief),
-            "promises": promises(brief),
+            "promises": told_promises,
+            "more_promises": more_promises,
             "deal_url": answer(brief, "deal.url").as_deref().and_then(web_address),
             "document_url": answer(brief, "signature.url").as_deref().and_then(web_address),
             "answer_url": answer_url,
@@ -382,8 +424,13 @@ fn contact(brief: &Value) -> Option<Value> {
     })
 }
 
-/// What was promised; a text holds so many, the brief has them all.
-fn promises(brief: &Value) -> Vec<Value> {
+/// So many characters of promises stand in a task; the brief has them all.
+const PROMISES: usize = 20_000;
+/// So many promises stand in a message.
+const FEW: usize = 10;
+
+/// What was promised, and how many promises more there are than a text holds.
+fn promises(brief: &Value) -> (Vec<Value>, usize) {
     let list = brief.pointer("/commitments").and_then(Value::as_array);
     let told = list.into_iter().flatten().filter_map(|it| {
         let what = match it {
@@ -393,18 +440,41 @@ fn promises(brief: &Value) -> Vec<Value> {
         let what = text::shorten(&text::one_line(&what?), 300);
         Some(json!({"what": what, "due": answer(it, "due"), "owner": answer(it, "owner")}))
     });
-    told.take(10).collect()
+    let (mut held, mut more, mut length) = (Vec::new(), 0, 0);
+    for promise in told {
+        length += promise.to_string().len();
+        if length > PROMISES {
+            more += 1;
+        } else {
+            held.push(promise);
+        }
+    }
+    (held, more)
+}
+
+/// Leaves the first promises and counts the rest, for media with little room.
+fn few_promises(values: &mut Value) {
+    let Some(told) = values["promises"].as_array_mut() else { return };
+    let rest = told.split_off(told.len().min(FEW)).len();
+    let more = values["more_promises"].as_u64().unwrap_or_default();
+    values["more_promises"] = json!(more + rest as u64);
+}
+
+/// The returns that nobody has answered yet, the last one first. The rep has
+/// to do what each of them says.
+pub(crate) fn open_returns(events: &[Event]) -> impl Iterator<Item = &Event> {
+    let answers = [EventKind::Resubmitted, EventKind::Accepted];
+    let open = events.iter().rev().take_while(move |event| !answers.contains(&event.event));
+    open.filter(|event| event.event == EventKind::Returned)
 }
 
 /// What the CRM said last of the deal itself: lost, deleted, merged. Such a
 /// correction has no brief of its own; answers may be corrected beside it.
 fn said_of_deal(handoff: &Handoff) -> Option<String> {
     let crm = View::of(&handoff.brief).deal_crm()?;
-    let mut changes = handoff.timeline.events.iter().rev().filter(|it| is_change(it.event));
+    let mut changes = handoff.timeline.events.iter().rev().filter(|it| is_change(it));
     let last = changes.clone().next()?.at;
-    let of_deal = changes.find(|it| {
-        it.event == EventKind::Corrected && it.brief.is_none() && it.via == crm.as_str()
-    });
+    let of_deal = changes.find(|it| it.is_of_deal() && it.via == crm.as_str());
     of_deal.filter(|it| it.at == last)?.reason.clone()
 }
 
@@ -468,11 +538,16 @@ fn told_due(handoff: &Handoff) -> Option<DateTime<Utc>> {
     answer(&handoff.brief, "first_action.due")?.parse().ok()
 }
 
-/// The deadline that a target should show: the one that was last read there,
-/// else the brief's.
+/// The deadline that a target should show: the one that was last read there and
+/// not written over since, else the brief's.
 pub(super) fn due_at_target(handoff: &Handoff, via: &str) -> Option<DateTime<Utc>> {
     let is_moved = |event: &&Event| event.event == EventKind::DeadlineMoved && event.via == via;
-    let read = handoff.timeline.events.iter().rev().find(is_moved).and_then(|event| event.due);
+    let events = &handoff.timeline.events;
+    let read = events.iter().rposition(|event| is_moved(&event));
+    // What was written there since is the brief's.
+    let is_written =
+        |at: usize| events[at..].iter().any(|it| it.event == EventKind::CsmTold && it.via == via);
+    let read = read.filter(|at| !is_written(*at)).and_then(|at| events[at].due);
     read.or_else(|| told_due(handoff))
 }
 
@@ -537,7 +612,8 @@ impl TaskList {
         Ok(Self(read))
     }
 
-    /// The tasks of one customer, with their days.
+    /// The tasks of one customer, with their days. The first task is the first
+    /// touch: `first` is the day of its deadline.
     ///
     /// # Errors
     /// When a task's text is no valid template.
@@ -546,13 +622,16 @@ impl TaskList {
         context: &SinkContext,
         signed_at: DateTime<Utc>,
         values: &serde_json::Value,
+        mut first: Option<NaiveDate>,
     ) -> Result<Vec<OnboardingTask>, TemplateError> {
         self.0
             .iter()
             .map(|spec| {
                 Ok(OnboardingTask {
                     what: context.templates.line(TASKS, &spec.task, values)?,
-                    due: (context.working_days)(signed_at, spec.days),
+                    due: first
+                        .take()
+                        .unwrap_or_else(|| (context.working_days)(signed_at, spec.days)),
                     who: spec.who,
                 })
             })

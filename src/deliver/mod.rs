@@ -32,10 +32,11 @@ mod welcome;
 pub use github::Forge;
 pub use links::{LinkSettings, Links, person};
 pub use message_kind::{MessageKind, RemindedPerson, Reminder, answered_part, is_change, is_told};
+pub(crate) use messages::open_returns;
 pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{
     Circumstances, DeliveryPlan, DeliveryResult, DeliveryState, DeliveryStep, Follower, Settled,
-    StepMoment, WantedDelivery, deliver_one, plan, run,
+    StepMoment, WantedDelivery, deliver_one, open_failures, plan, run,
 };
 pub use read_back::{
     Actor, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader, Reassigned, Roles,

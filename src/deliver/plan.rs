@@ -282,7 +282,9 @@ fn state(
     let failures: Vec<(DateTime<Utc>, Failure)> = events
         .iter()
         .filter_map(|event| Some((event.at, Failure::read(event)?)))
-        .filter(|(_, failure)| failure.event == wanted.event && failure.via == wanted.via)
+        .filter(|(_, failure)| {
+            failure.missing == wanted.event.as_str() && failure.via == wanted.via
+        })
         .collect();
     let Some((at, last)) = failures.last() else {
         return DeliveryState::Due { failures: 0 };
@@ -313,7 +315,8 @@ const UNCLEAR: &str = "unclear: ";
 /// that is missing, and `reason` begins with the class of the failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Failure {
-    event: EventKind,
+    /// The event that is missing, with what tells it apart: `reminded:first_touch-4h.csm`.
+    missing: String,
     via: String,
     /// `refused: …`, `unavailable: …` or `unclear: …`.
     reason: String,
@@ -325,16 +328,42 @@ impl Failure {
         if event.event != EventKind::DeliveryFailed {
             return None;
         }
-        let missing = event.reference.as_deref()?;
-        let kind = serde_json::from_value(serde_json::Value::from(missing)).ok()?;
+        let missing = event.reference.clone()?;
+        let kind = missing.split_once(':').map_or(&*missing, |(kind, _)| kind);
+        let _: EventKind = serde_json::from_value(serde_json::Value::from(kind)).ok()?;
         let reason = event.reason.clone().unwrap_or_default();
-        Some(Self { event: kind, via: event.via.clone(), reason })
+        Some(Self { missing, via: event.via.clone(), reason })
+    }
+
+    /// Whether it was made after all.
+    fn is_made_good(&self, event: &Event) -> bool {
+        let (kind, subject) = self.missing.split_once(':').unwrap_or((&self.missing, ""));
+        event.event.as_str() == kind
+            && event.via == self.via
+            && (subject.is_empty() || event.reference.as_deref() == Some(subject))
     }
 
     /// Whether it may have been made all the same.
     fn is_unclear(&self) -> bool {
         self.reason.starts_with(UNCLEAR)
     }
+}
+
+/// The deliveries that failed and were not made since: the last failure of each.
+pub fn open_failures(timeline: &Timeline) -> impl Iterator<Item = &Event> {
+    let events = &timeline.events;
+    let is_open = |(at, failure): &(usize, Failure)| {
+        let mut after = events[at + 1..].iter();
+        !after.any(|event| {
+            failure.is_made_good(event)
+                || event.event == EventKind::DeliveryFailed
+                    && event.via == failure.via
+                    && event.reference.as_deref() == Some(&*failure.missing)
+        })
+    };
+    let failed = events.iter().enumerate().filter_map(|(at, it)| Some((at, Failure::read(it)?)));
+    let open: Vec<usize> = failed.filter(is_open).map(|(at, _)| at).collect();
+    open.into_iter().map(|at| &events[at])
 }
 
 /// The event that records a failure.

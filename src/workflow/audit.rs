@@ -461,6 +461,24 @@ pub(super) fn exclusion(config: &Config, deal: &Deal) -> Result<Option<String>, 
     scope_of(config, deal).map(|scope| scope.excluded)
 }
 
+/// Refuses a deal that needs no handoff; `None` is no deal, about which no rule
+/// says anything.
+///
+/// # Errors
+/// When it is outside the scope, or a rule cannot be decided.
+pub(super) fn in_scope(
+    config: &Config,
+    key: &Key,
+    deal: Option<&Deal>,
+) -> Result<(), WorkflowError> {
+    let Some(deal) = deal else { return Ok(()) };
+    match exclusion(config, deal) {
+        Ok(None) => Ok(()),
+        Ok(Some(reason)) => Err(WorkflowError::OutOfScope { id: deal.id.clone(), reason }),
+        Err(gap) => Err(WorkflowError::unfit(key, format!("{}: {}", gap.what, gap.why))),
+    }
+}
+
 /// What the rules of the scope say about a deal. One that cannot be decided
 /// does not hold.
 fn scope_of(config: &Config, deal: &Deal) -> Result<Scope, Gap> {

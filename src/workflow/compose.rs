@@ -68,7 +68,8 @@ pub(super) fn compose(
     known: &dyn Fn(&Value) -> Known,
 ) -> Composed {
     let config = &context.config;
-    let limit = first_touch_of(context, found, signed);
+    let due = due_of(config, found, signed, before);
+    let limit = until(config, due);
     let mapped = config.mapping.apply(&mapping_input(context, found, signed, &limit, answers));
     let mut remarks = found.remarks.clone();
     remarks.extend(
@@ -102,7 +103,7 @@ pub(super) fn compose(
     if let Some(section) = section {
         sections.insert("earlier".to_owned(), section);
     }
-    first_action(config, found, &mut sections, before, (open, csm), &mut remarks);
+    first_action(config, due, &mut sections, before, (open, csm), &mut remarks);
     let brief = Brief::new(&found.key, sections).into_json();
     let brief = match answers {
         Some(answers) => merge(None, &Value::Object(answers.clone()), &brief),
@@ -130,18 +131,34 @@ pub(super) fn mapping_input<'a>(
 
 /// The deadline of the first touch, once there is a signature.
 pub(super) fn first_touch_of(context: &Context, found: &Found, signed: bool) -> FirstTouch {
-    first_touch(&context.config, found.signature.signed_at.filter(|_| signed))
+    until(&context.config, due_of(&context.config, found, signed, None))
+}
+
+/// When the first touch is due. The signature sets it once: a brief of the same
+/// signature keeps its deadline, which somebody may have moved.
+fn due_of(
+    config: &Config,
+    found: &Found,
+    signed: bool,
+    before: Option<&Value>,
+) -> Option<DateTime<Utc>> {
+    let signed_at = found.signature.signed_at.filter(|_| signed)?;
+    let seconds = |at: DateTime<Utc>| at.timestamp();
+    let kept = before.map(View::of).filter(|before| {
+        before.is_signed() && before.signed_at().map(seconds) == Some(seconds(signed_at))
+    });
+    let kept = kept.and_then(View::first_action_due);
+    Some(kept.unwrap_or_else(|| config.first_touch.due(signed_at)))
 }
 
 /// The deadline of the first touch: text, task and calendar entry all come
 /// from this one moment.
-fn first_touch(config: &Config, signed_at: Option<DateTime<Utc>>) -> FirstTouch {
+fn until(config: &Config, due: Option<DateTime<Utc>>) -> FirstTouch {
     let limit = &config.first_touch;
-    let due = signed_at.map(|signed_at| limit.due(signed_at));
     let zone = limit.calendar.as_ref().map_or(Tz::UTC, Calendar::zone);
     let within = in_words(&limit.within.to_string());
     FirstTouch {
-        by: due.map(|due| due.with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z").to_string()),
+        by: due.map(|due| due.with_timezone(&zone).format(BY).to_string()),
         due: due.map(|due| due.to_rfc3339_opts(SecondsFormat::Secs, true)),
         within: match (&limit.calendar, within.split_once(' ')) {
             (Some(_), Some((count, unit))) => format!("{count} business {unit}"),
@@ -150,9 +167,12 @@ fn first_touch(config: &Config, signed_at: Option<DateTime<Utc>>) -> FirstTouch 
     }
 }
 
+/// How the words of the first action name the deadline.
+const BY: &str = "%a %-d %b %Y, %H:%M %Z";
+
 fn first_action(
     config: &Config,
-    found: &Found,
+    due: Option<DateTime<Utc>>,
     sections: &mut Map<String, Value>,
     before: Option<&Value>,
     (open, same): (&dyn Fn() -> BTreeMap<usize, usize>, Option<usize>),
@@ -174,10 +194,8 @@ fn first_action(
         action.insert("owner".to_owned(), csm);
     }
     if !action.contains_key("due")
-        && let Some(signed_at) =
-            found.signature.signed_at.filter(|_| brief.get("signature").is_some())
+        && let Some(due) = due.filter(|_| brief.get("signature").is_some())
     {
-        let due = config.first_touch.due(signed_at);
         action.insert("due".to_owned(), json!(due.to_rfc3339_opts(SecondsFormat::Secs, true)));
     }
     if action.is_empty() {
@@ -263,6 +281,61 @@ fn least_open(people: &[usize], open: &dyn Fn() -> BTreeMap<usize, usize>) -> Op
     people.iter().copied().min_by_key(|index| (open.get(index).copied().unwrap_or(0), *index))
 }
 
+// The words of the first action name the deadline and the customer's goal, and
+// follow both wherever they are changed.
+
+const INSTRUCTION: &str = "/first_action/instruction";
+
+fn instruction(brief: &Value) -> Option<&str> {
+    brief.pointer(INSTRUCTION)?.as_str()
+}
+
+pub(super) fn set_instruction(brief: &mut Value, words: &str) {
+    if let Some(said) = brief.pointer_mut(INSTRUCTION) {
+        *said = json!(words);
+    }
+}
+
+/// The words of the first action as the mapping makes them of a brief: of its
+/// deadline and its answers, whoever gave them.
+pub(super) fn composed_instruction(
+    context: &Context,
+    found: Option<&Found>,
+    brief: &Value,
+) -> Option<String> {
+    let view = View::of(brief);
+    let limit = until(&context.config, view.first_action_due());
+    let input = MappingInput {
+        signature: found.map(|found| &found.signature).filter(|_| view.is_signed()),
+        deal: found.and_then(|found| found.deal.as_ref()),
+        first_touch: Some(&limit),
+        answers: brief.as_object(),
+        schema: Some(&context.schema),
+    };
+    let mapped = context.config.mapping.apply_below(&["first_action.instruction"], &input);
+    instruction(&Value::Object(mapped.sections)).map(str::to_owned)
+}
+
+/// Lets the words of the first action follow what was changed in a brief without
+/// reading its deal again. What a person wrote keeps its words; the deadline in
+/// them follows.
+pub(super) fn follow_in_instruction(context: &Context, before: &Value, after: &mut Value) {
+    let Some(was) = instruction(before).filter(|was| instruction(after) == Some(was)) else {
+        return;
+    };
+    let composed = |brief: &Value| composed_instruction(context, None, brief);
+    let words = match composed(before) {
+        Some(words) if words == was => composed(after),
+        _ => {
+            let by = |brief| until(&context.config, View::of(brief).first_action_due()).by;
+            by(before).zip(by(after)).map(|(before, after)| was.replace(&before, &after))
+        }
+    };
+    if let Some(words) = words.filter(|words| words != was) {
+        set_instruction(after, &words);
+    }
+}
+
 // One merge for every way by which a brief changes after it was written: what
 // people wrote stays, and what the machine wrote follows the deal.
 
@@ -280,15 +353,27 @@ pub(super) struct Correction {
 }
 
 impl Correction {
-    /// Merges the ledger's brief with the machine's new one.
+    /// Merges the ledger's brief with the machine's new one, made of what was
+    /// found. The words of the first action name what the merged brief says,
+    /// unless a person wrote them; `theirs` has them then, too.
     pub(super) fn of(
         context: &Context,
+        found: &Found,
         timeline: &Timeline,
         before: &Brief,
-        theirs: &Value,
+        theirs: &mut Value,
     ) -> Self {
         let base = machine_version(context, timeline);
-        let merged = merge(base.as_ref(), before.json(), theirs);
+        let mut merged = merge(base.as_ref(), before.json(), theirs);
+        let was = instruction(before.json());
+        let is_machines = was.is_none()
+            || was == base.as_ref().and_then(instruction)
+            || was == composed_instruction(context, None, before.json()).as_deref();
+        if is_machines && let Some(words) = composed_instruction(context, Some(found), &merged) {
+            set_instruction(&mut merged, &words);
+            set_instruction(theirs, &words);
+        }
+        let theirs = &*theirs;
         let kept = kept_answers(base.as_ref(), before.json(), theirs, &merged);
         let brief = Brief::from_json(context.schema.in_order(&merged));
         Self {

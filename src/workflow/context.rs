@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 
 use crate::brief::{Brief, ConfirmedAnswers, RenderInput, Renderer, Schema, SchemaError};
 use crate::config::Config;
@@ -15,6 +15,7 @@ use crate::deliver::Sink;
 use crate::ledger::{HistoryError, Ledger, LedgerError};
 use crate::model::{CrmName, DealId, Key, KeyError, Outcome, ProviderName};
 use crate::text::quoted;
+use crate::time::Clock;
 use crate::yaml;
 
 /// Where the use cases happen.
@@ -33,6 +34,9 @@ pub struct Context {
     pub sinks: Vec<Box<dyn Sink>>,
     /// The moment of the run.
     pub now: DateTime<Utc>,
+    /// The time that goes on while the run does; stands still where the run was
+    /// told which moment it is.
+    pub clock: Clock,
     /// Whether to push what is written, where there is a remote.
     pub push: bool,
 }
@@ -50,6 +54,11 @@ impl Context {
         self.renderer
             .readme(&RenderInput { brief, schema: &self.schema, confirmed })
             .map_err(|error| WorkflowError::Template(error.to_string()))
+    }
+
+    /// The moment it is now, in whole seconds: when something was just done.
+    pub(super) fn moment(&self) -> DateTime<Utc> {
+        (self.clock)().trunc_subsecs(0).max(self.now)
     }
 
     /// How deep a handoff's folder lies below the ledger's root.
@@ -97,6 +106,14 @@ pub enum WorkflowError {
         /// Where it stands.
         outcome: Outcome,
     },
+    /// A deal that needs no handoff by the rules of `scope:`.
+    #[error("deal {id} is out of scope: {reason}")]
+    OutOfScope {
+        /// The deal.
+        id: DealId,
+        /// The rule's reason.
+        reason: String,
+    },
     /// Two deals or documents whose ids give the same key.
     #[error("{key} is the handoff of {there} already, and {here} would get the same key")]
     KeyCollision {
@@ -118,6 +135,16 @@ pub enum WorkflowError {
     /// There is no such handoff.
     #[error("the ledger has no handoff {0}")]
     NoHandoff(Key),
+    /// There is no such promise.
+    #[error("{key}: there is no promise {number}: {there}")]
+    NoPromise {
+        /// The handoff.
+        key: Key,
+        /// The number that was named.
+        number: usize,
+        /// Those that there are.
+        there: String,
+    },
     /// The event does not fit what has happened so far.
     #[error("{key}: {message}")]
     DoesNotFit {
@@ -179,7 +206,6 @@ impl WorkflowError {
         }
     }
 
-    /// A file that could not be read or written.
     /// What cannot be done with this handoff as it is.
     pub(super) fn unfit(key: &Key, message: impl Into<String>) -> Self {
         Self::DoesNotFit { key: key.clone(), message: message.into() }

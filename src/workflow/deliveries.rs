@@ -9,7 +9,7 @@ use super::handoff_summary::{HandoffSummary, known_handoffs};
 use super::people::{as_given, notice};
 use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
-use super::{Context, Remarks, WorkflowError, pending_pull_request, reminders};
+use super::{Context, Remarks, WorkflowError, deadlines, pending_pull_request, reminders};
 use crate::brief::{
     ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
 };
@@ -124,6 +124,9 @@ pub async fn deliver(
     stored.timeline = unsettled.unwrap_or(stored.timeline);
     if !dry_run && let Some(timeline) = notice(context, key, &stored, &mut remarks)? {
         stored.timeline = timeline;
+    }
+    if !dry_run && deadlines::notice(context, key, &stored, &mut remarks)? {
+        stored = context.handoff(key)?;
     }
     let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
     let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
@@ -251,7 +254,7 @@ fn told(context: &Context, stored: &Stored) -> Option<Value> {
     }
     let known = last.into_values().min().map(|(_, blob)| blob);
     let before_change = || {
-        let at = events.iter().rposition(|it| is_change(it.event))?;
+        let at = events.iter().rposition(is_change)?;
         events.get(..at)?.iter().rev().find_map(|it| it.brief.as_deref())
     };
     let blob = known.or_else(before_change)?;
@@ -265,7 +268,7 @@ fn told(context: &Context, stored: &Stored) -> Option<Value> {
 /// others than the CSM returned.
 fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<ChangedAnswer> {
     let events = &stored.timeline.events;
-    let change = events.iter().rev().find(|it| is_change(it.event)).map(|it| it.event);
+    let change = events.iter().rev().find(|it| is_change(it)).map(|it| it.event);
     let returned = stored.timeline.last(EventKind::Returned).and_then(|it| it.brief.as_deref());
     let returned = returned.filter(|_| change.is_none_or(|it| it == EventKind::Resubmitted));
     let returned = returned.and_then(|blob| version(context, blob));

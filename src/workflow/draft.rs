@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::audit::exclusion;
+use super::audit::in_scope;
 use super::compose::{Known, compose, identity};
 use super::customers::{Customers, OpenHandoffs};
 use super::deal::{DealSource, Found, find_draft_deal};
@@ -58,14 +58,8 @@ pub async fn draft(
     telling: &[Box<dyn Sink>],
 ) -> Result<Drafted, WorkflowError> {
     let found = find_draft_deal(source, context.crm.as_deref()).await?;
-    if let Some(deal) = found.deal.as_ref().filter(|_| found.is_known) {
-        let excluded = exclusion(&context.config, deal);
-        let why = excluded.unwrap_or_else(|gap| Some(format!("{}: {}", gap.what, gap.why)));
-        if let Some(why) = why {
-            let message = format!("its deal is out of scope: {why}");
-            return Err(WorkflowError::unfit(&found.key, message));
-        }
-    }
+    let deal = found.deal.as_ref().filter(|_| found.is_known);
+    in_scope(&context.config, &found.key, deal)?;
     let mut remarks = Remarks::default();
     let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
@@ -279,7 +273,8 @@ fn record(
     if known {
         return Ok(false);
     }
-    let mut event = Event::new(mark.at.unwrap_or(context.now), EventKind::Drafted, asking.via());
+    let mut event =
+        Event::new(mark.at.unwrap_or_else(|| context.moment()), EventKind::Drafted, asking.via());
     event.reference = Some(mark.reference.clone());
     stored.timeline.events.push(event);
     let customer = stored.brief.as_ref().and_then(|brief| brief.view().customer_name());
@@ -287,7 +282,7 @@ fn record(
         &drafted.path,
         customer.unwrap_or("customer"),
         &drafted.key,
-        context.now,
+        context.moment(),
     )
     .trailer("Handoff-Event", EventKind::Drafted.as_str())
     .put("timeline.yaml", stored.timeline.to_yaml());

@@ -8,6 +8,7 @@ mod context;
 mod coverage;
 mod crm_sink;
 mod customers;
+mod deadlines;
 mod deal;
 mod deliveries;
 mod digests;

@@ -22,7 +22,7 @@ impl Context {
                 continue;
             };
             let customer = brief.view().title().unwrap_or("customer").to_owned();
-            let change = Change::of_handoff(folder, &customer, &key, self.now)
+            let change = Change::of_handoff(folder, &customer, &key, self.moment())
                 .trailer("Handoff-Event", "merged")
                 .put("README.md", self.render(&brief, &confirmed)?);
             rendered |= writer.commit(&change)?.is_some();

@@ -104,7 +104,7 @@ pub fn keep_promise(
             0 => "its brief holds no promise".to_owned(),
             count => format!("its brief holds the promises 1 to {count}"),
         };
-        return no(format!("there is no promise {number}: {there}"));
+        return Err(WorkflowError::NoPromise { key: key.clone(), number, there });
     };
     if kept.at > context.now {
         return no(format!("{} is in the future", kept.at.format("%Y-%m-%d %H:%M UTC")));

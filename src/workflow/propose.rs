@@ -5,10 +5,9 @@ use serde_json::Value;
 
 use super::Remarks;
 use super::context::{Context, WorkflowError};
-use super::link_page::violation;
 use super::store::{LOCK_WAIT, Stored, commit};
 use crate::brief::{
-    Brief, Proposals, ProposedAnswer, ToolProposal, is_placeholder, put_answer, question,
+    Brief, Proposals, ProposedAnswer, ToolProposal, is_placeholder, put_answer, question, violation,
 };
 use crate::deliver::BranchRequest;
 use crate::ledger::{Change, blob_id};
@@ -168,7 +167,7 @@ fn checked(
     }
     let at_fault = |why: String| format!("{named}: {why}");
     put_answer(json, &pointer, proposed.answer.clone()).map_err(at_fault)?;
-    if let Some(why) = violation(context, json, &pointer) {
+    if let Some(why) = violation(&context.schema, json, &pointer) {
         return Err(at_fault(why));
     }
     Ok(ProposedAnswer {

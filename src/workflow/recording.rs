@@ -64,7 +64,7 @@ impl<'a> Recording<'a> {
                 "the run that sent it ended before it could record what became of it".to_owned();
             let outcome = Err(DeliveryError::unclear(message));
             let result = DeliveryResult::new(event, via, outcome);
-            events.push(result.to_event(self.context.now));
+            events.push(result.to_event(self.context.moment()));
         }
         let mut state = self.state.borrow_mut();
         let after = append(self.context, self.key, self.folder, events, &mut state.remarks)?;
@@ -124,11 +124,11 @@ impl Follower for Recording<'_> {
             return ControlFlow::Continue(());
         }
         // Not sent where it cannot be noted: a full disk must not send mail for ever.
-        self.go_on(self.intents.write(sink, self.context.now))
+        self.go_on(self.intents.write(sink, self.context.moment()))
     }
 
     fn after(&self, sink: &dyn Sink, result: &DeliveryResult) -> ControlFlow<()> {
-        self.state.borrow_mut().pending.push(result.to_event(self.context.now));
+        self.state.borrow_mut().pending.push(result.to_event(self.context.moment()));
         if sink.can_look_up() {
             return ControlFlow::Continue(());
         }
@@ -180,7 +180,8 @@ pub(super) fn append(
     // A folder without a brief has the customer in its name.
     let named = path.rsplit('/').next().and_then(|name| name.rsplit_once("--"));
     let named = named.map_or("customer", |(customer, _)| customer).to_owned();
-    let change = Change::of_handoff(path, customer.as_deref().unwrap_or(&named), key, context.now)
+    let at = context.moment();
+    let change = Change::of_handoff(path, customer.as_deref().unwrap_or(&named), key, at)
         .trailer("Handoff-Event", names.join(" "))
         .put("timeline.yaml", timeline.to_yaml());
     commit(&mut writer, branch.as_deref(), &change, remarks)?;

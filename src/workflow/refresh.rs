@@ -9,14 +9,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compose::{Correction, Known, compose};
+use super::compose::{Correction, Known, compose, composed_instruction, set_instruction};
 use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
 use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
+use crate::brief::{
+    Brief, ChangedAnswer, Completeness, DEAL_GONE, DEAL_LOST, DEAL_MISSING, Event, EventKind,
+    MissingField, Timeline, merge,
+};
 use crate::crm::{AskedDeal, Crm, CrmError};
 use crate::disk::{self, Access};
 use crate::ledger::{Snapshot, blob_id};
@@ -135,7 +138,7 @@ async fn refresh_part(
             *result = Some(match deal {
                 Ok(deal) => with_deal(context, key, deal, dry_run),
                 Err(CrmError::NotFound { .. }) => {
-                    let why = format!("{} has no deal {id} any more", crm.name());
+                    let why = format!("{}{DEAL_MISSING}{id} any more", crm.name());
                     no_longer_won(context, key, why, dry_run)
                 }
                 Err(error) => Err(error.into()),
@@ -290,6 +293,7 @@ pub(super) fn with_deal(
     }
     let mut remarks = Remarks::default();
     if !dry_run {
+        goes_on(context, key, &deal, &mut remarks)?;
         merged(context, key, &deal, &mut remarks)?;
     }
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
@@ -309,9 +313,10 @@ pub(super) fn with_deal(
     }
     let reference = deal.id.as_str().to_owned();
     let crm = deal.crm.as_str().to_owned();
-    let (found, theirs, noted) = composed_again(context, &snapshot, &stored, before, deal);
-    let correction = Correction::of(context, &stored.timeline, before, &theirs);
-    for pointer in &correction.kept {
+    let (found, mut theirs, noted) = composed_again(context, &snapshot, &stored, before, deal);
+    let correction = Correction::of(context, &found, &stored.timeline, before, &mut theirs);
+    // Where the CRM has no answer it does not say something else.
+    for pointer in correction.kept.iter().filter(|it| theirs.pointer(it).is_some()) {
         remarks.push(format!("{pointer}: what a person wrote stays; the CRM says something else"));
     }
     remarks.extend(noted);
@@ -377,6 +382,11 @@ pub(super) fn composed_again(
             _ => {}
         }
     }
+    // Its words are of the brief, which holds more than the deal.
+    let whole = merge(None, before.json(), &theirs);
+    if let Some(words) = composed_instruction(context, Some(&found), &whole) {
+        set_instruction(&mut theirs, &words);
+    }
     (found, theirs, composed.remarks)
 }
 
@@ -400,6 +410,25 @@ fn merged(
         return Ok(());
     }
     let mut event = Event::new(context.now, EventKind::Corrected, crm.as_str());
+    event.reference = Some(deal.id.as_str().to_owned());
+    event.reason = Some(why);
+    super::recording::append(context, key, &stored.folder, vec![event], remarks).map(drop)
+}
+
+/// A deal that was lost or deleted and is not any more: said once.
+fn goes_on(
+    context: &Context,
+    key: &Key,
+    deal: &Deal,
+    remarks: &mut Remarks,
+) -> Result<(), WorkflowError> {
+    let Some(stored) = context.stored(key, None)? else { return Ok(()) };
+    let Some(over) = stored.timeline.deal_is_over() else { return Ok(()) };
+    let crm = deal.crm.as_str();
+    let now = if deal.outcome == Outcome::Won { "won" } else { "open" };
+    let why = format!("{crm} says deal {} is {now} again", deal.id);
+    remarks.push(format!("{why}; before: {over}"));
+    let mut event = Event::new(context.now, EventKind::Corrected, crm);
     event.reference = Some(deal.id.as_str().to_owned());
     event.reason = Some(why);
     super::recording::append(context, key, &stored.folder, vec![event], remarks).map(drop)
@@ -440,9 +469,9 @@ fn gone(context: &Context, deal: &Deal) -> Option<String> {
                 .stage
                 .as_deref()
                 .map_or_else(String::new, |stage| format!(" (stage {})", quoted(stage)));
-            Some(format!("{crm} says deal {} is lost{stage}", deal.id))
+            Some(format!("{crm} says deal {}{DEAL_LOST}{stage}", deal.id))
         }
-        Outcome::Gone => Some(format!("{crm} says deal {} is deleted or archived", deal.id)),
+        Outcome::Gone => Some(format!("{crm} says deal {}{DEAL_GONE}", deal.id)),
         Outcome::Won | Outcome::Open | Outcome::Unknown => None,
     }
 }

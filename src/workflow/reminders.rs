@@ -123,6 +123,8 @@ async fn open_tasks(
         let mut things: Vec<Thing> = sink
             .onboarding(handoff)
             .into_iter()
+            // The first task is the first touch, which has a ladder of its own.
+            .skip(1)
             .map(|(which, task)| Thing {
                 due: Due::Onboarding,
                 which,
@@ -187,7 +189,9 @@ fn is_open(context: &Context, facts: &HandoffSummary) -> bool {
         document.is_none_or(|it| it == EventKind::Voided) || timeline.is_exempt(brief.is_signed);
     let since = context.config.deliver.since;
     let is_old = since.zip(brief.signed_at).is_some_and(|(since, at)| at < since);
-    !is_over && !is_old && brief.is_signed
+    // Of a lost or deleted deal the CSM was told; nothing is due any more.
+    let is_lost = timeline.deal_is_over().is_some();
+    !is_over && !is_lost && !is_old && brief.is_signed
 }
 
 /// What of a handoff is due, while it is.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use serde_json::{Map, Value, json};
 
-use super::audit::{exclusion, refuse_other_name};
+use super::audit::{exclusion, in_scope, refuse_other_name};
 use super::compose::{Correction, Known, compose, identity};
 use super::customers::OpenHandoffs;
 use super::deal::{DealSource, Found, find_deal};
@@ -319,6 +319,11 @@ fn prepare(
         };
         return Ok(Prepared { change: None, signed, onto });
     }
+    // What a document is for was decided where it was read.
+    if found.is_on_the_crms_word() && before.is_none_or(|brief| !brief.view().is_signed()) {
+        let deal = found.deal.as_ref().filter(|_| found.is_known);
+        in_scope(&context.config, &found.key, deal)?;
+    }
     let with_first = first.is_some();
     let amendment = with_first && !found.is_on_the_crms_word();
     let document = found;
@@ -349,7 +354,8 @@ fn prepare(
     }
     let (brief, kept) = match (before, &stored) {
         (Some(before), Some(stored)) => {
-            let correction = Correction::of(context, &stored.timeline, before, &composed.brief);
+            let theirs = &mut composed.brief;
+            let correction = Correction::of(context, found, &stored.timeline, before, theirs);
             (correction.brief, correction.kept)
         }
         _ => (Brief::from_json(context.schema.in_order(&composed.brief)), Vec::new()),
@@ -390,14 +396,18 @@ fn prepare(
     {
         timeline.events.push(event(received_at, EventKind::Received));
     }
-    let mut written = event(context.now, kind);
+    // What the provider says happened then is recorded as of then.
+    let is_signing = matches!(kind, EventKind::Signed | EventKind::Amended);
+    let then = document.signature.signed_at.filter(|at| is_signing && *at <= context.now);
+    let at = then.map_or_else(|| context.moment(), |at| at.trunc_subsecs(0));
+    let mut written = event(at, kind);
     let blob = blob_id(text.as_bytes()).to_string();
     written.brief = Some(blob.clone());
     if matches!(kind, EventKind::Signed | EventKind::Amended | EventKind::Backfilled) {
         written.decided_by = document.decided_by;
     }
     written.kept = kept;
-    let mut change = Change::of_handoff(&folder, &customer, &found.key, context.now)
+    let mut change = Change::of_handoff(&folder, &customer, &found.key, context.moment())
         .trailer("Handoff-Event", kind.as_str())
         .trailer(
             "Handoff-Signature",

@@ -265,7 +265,12 @@ impl WrittenVersion<'_> {
                     .strip_prefix(given.as_str())
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             };
-            pointers.iter().any(is_given).then(|| source.clone())
+            if pointers.iter().any(is_given) {
+                return Some(source.clone());
+            }
+            // What follows from their answers is composed by the same line as before.
+            let recorded = self.earlier?.recorded.as_ref();
+            recorded.and_then(|(recorded, _)| recorded.answers.get(pointer)).cloned()
         })
     }
 

@@ -8,6 +8,7 @@ use super::handoff_summary::{BriefSummary, HandoffSummary, known_handoffs};
 use super::link_page::stored_anywhere;
 use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, TouchEvidence, deadline_in_force, deadline_moves};
+use crate::deliver::open_failures;
 use crate::model::{Gap, Key};
 
 /// Where one handoff stands.
@@ -96,6 +97,12 @@ pub struct StatusRow {
     pub touched_at: Option<DateTime<Utc>>,
     /// Whether somebody says so or the CRM shows it.
     pub touch_evidence: Option<TouchEvidence>,
+    /// What the CRM says, where the deal is lost or deleted: nobody is reminded any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deal_is_over: Option<String>,
+    /// Deliveries that failed and were not made since: the sink with the last reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_delivered: Vec<String>,
     /// The last return, and how long the rep took or has taken.
     pub returned: Option<Return>,
     /// The fields without an answer.
@@ -109,6 +116,7 @@ impl StatusRow {
     #[must_use]
     pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
         self.standing.is_open()
+            && self.deal_is_over.is_none()
             && self.touched_at.is_none()
             && self.due.is_some_and(|due| due < now)
     }
@@ -181,6 +189,12 @@ fn row(context: &Context, key: &Key, folder: String, facts: HandoffSummary) -> S
         due,
         touched_at,
         touch_evidence,
+        deal_is_over: timeline.deal_is_over().map(str::to_owned),
+        not_delivered: open_failures(&timeline)
+            .map(|event| {
+                format!("{}: {}", event.via, event.reason.as_deref().unwrap_or("no reason"))
+            })
+            .collect(),
         returned: last_return(&timeline.events, context.now),
         missing,
         events: timeline.events,

@@ -60,7 +60,7 @@ pub(super) fn brief_change(
     sources: String,
 ) -> Result<Change, WorkflowError> {
     let customer = brief.view().title().unwrap_or("customer");
-    Ok(Change::of_handoff(folder, customer, key, context.now)
+    Ok(Change::of_handoff(folder, customer, key, context.moment())
         .put("README.md", context.render(brief, &ConfirmedAnswers::written(&sources))?)
         .put("brief.yaml", brief.to_yaml(Context::depth(folder)))
         .put(BriefSources::FILE, sources))

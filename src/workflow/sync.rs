@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::deliveries::{Horizon, handoff_of, keys_within};
 use super::people::{Assignment, assign, changed_since_acceptance, notice};
 use super::recording::append;
-use super::{Context, Remarks, Standing, StatusRow, WorkflowError};
+use super::{Context, Remarks, Standing, StatusRow, WorkflowError, deadlines};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };
@@ -217,8 +217,16 @@ async fn sync_with(
         touched(context, crm.name().as_str(), shown, &mut synced);
     }
     if record {
-        append(context, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
+        let is_move = |event: &Event| event.event == EventKind::DeadlineMoved;
+        let (moves, others): (Vec<Event>, Vec<Event>) =
+            synced.added.iter().cloned().partition(is_move);
+        append(context, key, &stored.folder, others, &mut synced.remarks)?;
+        for moved in moves {
+            deadlines::record(context, key, moved, None, &mut synced.remarks)?;
+        }
         notice(context, key, &stored, &mut synced.remarks)?;
+        let stored = context.handoff(key)?;
+        deadlines::notice(context, key, &stored, &mut synced.remarks)?;
     }
     // Where two targets name somebody, the later word counts.
     if let Some((via, given)) = given.into_iter().max_by_key(|(_, given)| given.at) {
@@ -393,10 +401,14 @@ fn moved_event(
     now: DateTime<Utc>,
 ) -> Option<Event> {
     let last = timeline.last_via(EventKind::DeadlineMoved, via);
-    if last.is_some_and(|last| last.due == Some(moved.due)) {
+    let at = moved.at.unwrap_or(now);
+    let written = timeline.last_via(EventKind::CsmTold, via).map(|it| it.at);
+    // One that handoff has written over since may be set once more.
+    let is_over = |last: &Event| written.is_some_and(|it| it > last.at && at > it);
+    if last.is_some_and(|last| last.due == Some(moved.due) && !is_over(last)) {
         return None;
     }
-    let mut event = Event::new(moved.at.unwrap_or(now), EventKind::DeadlineMoved, via);
+    let mut event = Event::new(at, EventKind::DeadlineMoved, via);
     event.reference = Some(moved.reference.clone());
     event.by = moved.by.as_deref().map(|by| shorten(&one_line(by), 200));
     event.due = Some(moved.due);

@@ -39,7 +39,6 @@ fn commands_in(help: &str) -> Vec<&str> {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert!(commands.len() > 25, "{commands:?}");
     commands
 }
 
@@ -48,10 +47,21 @@ fn every_help_has_examples_that_work_and_its_own_options_first() {
     let sandbox = demo();
     sandbox.write("d/answers.yaml", "success.metric: Forecast error\n");
     let help = sandbox.handoff(".", &["--help"]).exits(0).stdout;
-    for name in commands_in(&help) {
+    let all = commands_in(&help);
+    assert!(all.len() > 25, "{all:?}");
+    for name in all {
         let help = sandbox.handoff(".", &[name, "--help"]).exits(0).stdout;
-        let examples = examples(&help);
+        let mut examples = examples(&help);
         assert!(!examples.is_empty(), "{name} has no example:\n{help}");
+        // So has each command below it.
+        if help.contains("\nCommands:") {
+            for inner in commands_in(&help) {
+                let help = sandbox.handoff(".", &[name, inner, "--help"]).exits(0).stdout;
+                let of_inner = self::examples(&help);
+                assert!(!of_inner.is_empty(), "{name} {inner} has no example:\n{help}");
+                examples.extend(of_inner);
+            }
+        }
         let (own, all) = (help.find("Options:"), help.find("Everywhere:").expect("a heading"));
         assert!(own.is_none_or(|own| own < all), "{name}: its own options come first:\n{help}");
         for line in examples {
@@ -209,7 +219,12 @@ fn each_command_has_a_manual_page() {
         assert!(page.contains(part), "{part} is missing in:\n{page}");
     }
     assert!(sandbox.handoff(".", &["man"]).exits(0).stdout.contains("handoff\\-coverage"));
-    let ran = sandbox.handoff(".", &["man", "audti"]).exits(2);
+    // The pages that a page refers to are there, too.
+    let links = sandbox.handoff(".", &["man", "links"]).exits(0).stdout;
+    assert!(links.contains("links\\-make"), "{links}");
+    let page = sandbox.handoff(".", &["man", "links-make"]).exits(0).stdout;
+    assert!(page.contains(".TH handoff-links-make") && page.contains("Examples:"), "{page}");
+    let ran = sandbox.handoff(".", &["man", "audti"]).exits(4);
     assert!(ran.stderr.contains("did you mean `audit`?"), "{}", ran.stderr);
 }
 
@@ -442,6 +457,32 @@ fn the_page_of_exit_codes_is_what_the_program_has() {
         let first = format!("{code} {}", first.join(" "));
         assert!(told.contains(&first), "the help does not say `{first}`: {told}");
     }
+}
+
+#[test]
+fn a_name_that_matches_nothing_is_4_whatever_it_is_a_name_of() {
+    let sandbox = demo();
+    for arguments in [
+        &["status", "nobody"][..],
+        &["why", "nobody"],
+        &["explain", "nobody"],
+        &["man", "nobody"],
+        &["sign", "--deal", "1"],
+        &["draft", "--deal", "1"],
+        &["promises", "keep", "acme-corp", "9", "--by", "samlee"],
+        &["accept", "nobody", "--by", "samlee"],
+        &["inbox", "show", "nobody"],
+    ] {
+        let ran = sandbox.handoff("d", arguments).exits(4);
+        assert!(ran.stderr.contains("help"), "{}", ran.stderr);
+    }
+    // A number that is none is said in words of ours.
+    let ran = sandbox.handoff("d", &["promises", "keep", "acme-corp", "x", "--by", "s"]).exits(2);
+    assert!(ran.stderr.contains("expected a whole number from 1 on"), "{}", ran.stderr);
+    // An exemption finds a handoff by its customer, as every other command.
+    let exempt = ["exempt", "acme-corp", "--by", "Alex Kim", "--reason", "a pilot"];
+    let ran = sandbox.handoff("d", &exempt);
+    assert!(!ran.stderr.contains("acme-corp: no handoff has this key"), "{}", ran.stderr);
 }
 
 /// One line of the table: exit code, arguments, a word or more of the message,

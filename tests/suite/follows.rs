@@ -2,11 +2,18 @@
 //! fakes of the vendors.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use handoff::brief::{EventKind, Timeline};
 use serde_json::{Value, json};
 
+use crate::deliver::fake::Asked;
 use crate::killed::killer::At;
+use crate::killed::mail::Mails;
+use crate::killed::vendors::Vendors;
 use crate::killed::world::{KEY, World, timeline};
+use crate::sandbox::fixture;
 
 /// Runs the reconciler again and again; nothing may be asked or sent.
 async fn idle(world: &World) {
@@ -73,12 +80,117 @@ async fn another_csm_has_the_task_everywhere_and_both_are_told_once() {
         assert_eq!(message["thread_ts"], vendors.messages[0]["ts"], "below the first message");
     }
     let mails = world.mails.all();
-    assert_eq!(mails.len(), before.1 + 1);
-    let mail = mails.last().unwrap();
-    for words in ["noor@example.com", "sam@example.com", "In-Reply-To: <handoff."] {
-        assert!(mail.contains(words), "{words}: {mail}");
+    assert_eq!(mails.len(), before.1 + 2, "one to each");
+    let of = |who: &str| {
+        let mail = mails[before.1..].iter().find(|mail| mail.contains(&format!("To: {who}")));
+        mail.unwrap_or_else(|| panic!("{who}: {mails:?}")).replace("=\r\n", "")
+    };
+    let (new, former) =
+        (of("\"Noor Hassan\" <noor@example.com>"), of("\"Sam Lee\" <sam@example.com>"));
+    for (mail, words) in [
+        (&new, "you take over the handoff"),
+        (&new, "The reason: holiday"),
+        (&new, "method=PUBLISH"),
+        (&former, "Sam Lee, Noor Hassan takes over the handoff"),
+        (&former, "The reason: holiday"),
+        (&former, "method=CANCEL"),
+    ] {
+        assert!(mail.contains(words) && mail.contains("In-Reply-To: <handoff."), "{words}: {mail}");
     }
     idle(&world).await;
+}
+
+/// What the issue, its comment, the epic, its first task and the page say.
+fn told(world: &World) -> [String; 5] {
+    let vendors = world.vendors.lock().unwrap();
+    let page = world.sandbox.git("ledger", &["ls-files", "briefs/*README.md"]);
+    [
+        vendors.issues[0].to_string(),
+        vendors.comments.last().map(Value::to_string).unwrap_or_default(),
+        vendors.jira[0]["fields"].to_string(),
+        vendors.jira[1]["fields"].to_string(),
+        fs::read_to_string(world.sandbox.join("ledger").join(page.trim())).unwrap(),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_is_moved_in_the_brief_is_one_moment_everywhere() {
+    let world = World::new("").await;
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    world.ok(&["sign", &event, "--now", "2026-10-14T16:00:00Z"]);
+    let due = |issue: &Value| issue["fields"]["duedate"].clone();
+    {
+        let vendors = world.vendors.lock().unwrap();
+        assert_eq!(due(&vendors.jira[0]), "2026-10-15");
+        assert_eq!(due(&vendors.jira[1]), "2026-10-15", "the first task is the first touch");
+    }
+    let path = world.sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let file = world.sandbox.join("ledger").join(path.trim());
+    let brief = fs::read_to_string(&file).unwrap();
+    let before = (messages(&world).len(), world.mails.all().len());
+    assert!(brief.contains("2026-10-15T15:43:53Z"), "{brief}");
+    fs::write(&file, brief.replace("2026-10-15T15:43:53Z", "2026-10-20T09:00:00Z")).unwrap();
+    world.sandbox.git("ledger", &["commit", "-qam", "the customer is away until then"]);
+    let at = ["--now", "2026-10-14T18:00:00Z"];
+    world.ok(&[&["deliver", KEY][..], &at].concat());
+    let brief = fs::read_to_string(&file).unwrap();
+    assert!(brief.contains("by Tue 20 Oct 2026, 09:00 UTC"), "the words follow: {brief}");
+    for (index, text) in told(&world).iter().enumerate() {
+        assert!(text.contains("20 Oct") || text.contains("2026-10-20"), "{index}: {text}");
+        // The comment says what it was before.
+        let is_clean = !text.contains("15 Oct") && !text.contains("2026-10-15");
+        assert!(is_clean || index == 1, "{index}: {text}");
+    }
+    assert_eq!(messages(&world).len(), before.0 + 1);
+    let mails = world.mails.all();
+    assert_eq!(mails.len(), before.1 + 1);
+    let mail = mails.last().unwrap();
+    for words in ["SEQUENCE:1", "DTEND:20261020T090000Z", "In-Reply-To: <handoff."] {
+        assert!(mail.contains(words), "{words}: {mail}");
+    }
+    let row = world.ok(&[&["status", KEY, "--format", "json"][..], &at].concat()).json();
+    let row = &row["handoffs"][0];
+    assert_eq!(row["due"], "2026-10-20T09:00:00Z");
+    let moved: Vec<&Value> = row["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["event"] == "deadline_moved")
+        .collect();
+    assert_eq!((moved.len(), &moved[0]["via"]), (1, &json!("brief")));
+    let (_, points) = world.run(&[&["deliver"][..], &at].concat(), At::Never).await;
+    assert_eq!(points, [], "everything is recorded");
+    assert_eq!(world.sandbox.handoff("ledger", &["validate"]).stdout.matches("stale").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_event_has_the_moment_of_its_act_and_not_that_of_the_run() {
+    let (vendors, mails) = (Arc::<Mutex<Vendors>>::default(), Mails::default());
+    let (state, take) = (vendors.clone(), mails.take());
+    let answer = move |asked: &Asked| {
+        if asked.path.contains("/welcome") {
+            std::thread::sleep(Duration::from_millis(2_100));
+        }
+        state.lock().unwrap().answer(asked)
+    };
+    let world = World::with((vendors, mails), "", "acme/handoffs", answer, take).await;
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    // On the real clock.
+    let program = env!("CARGO_BIN_EXE_handoff");
+    let mut command = world.sandbox.command(program, world.sandbox.join("ledger"));
+    command.args(["sign", &event]).envs(world.secrets.iter().map(|(name, value)| (*name, value)));
+    assert!(command.output().unwrap().status.success());
+    let timeline = Timeline::parse(timeline(&world.sandbox).as_bytes()).unwrap();
+    let at = |kind: EventKind| timeline.first(kind).unwrap().at;
+    assert_eq!(at(EventKind::Signed).to_rfc3339(), "2026-10-14T15:43:53+00:00", "the provider's");
+    let between = at(EventKind::Welcomed) - at(EventKind::Emailed);
+    assert!(between.num_seconds() >= 2, "{}", timeline.to_yaml());
+    // No commit is dated before what it holds, nor before its parent.
+    let dates = world.sandbox.git("ledger", &["log", "--reverse", "--format=%ct"]);
+    let dates: Vec<i64> = dates.lines().map(|date| date.parse().unwrap()).collect();
+    assert!(*dates.last().unwrap() >= at(EventKind::Welcomed).timestamp(), "{dates:?}");
+    let ours = &dates[1..];
+    assert!(ours.is_sorted(), "{dates:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +250,7 @@ async fn killed_while_everybody_is_told_and_run_again_each_was_told_once() {
         assert_eq!(vendors.asana_tasks[0]["assignee"], "noor@example.com", "{point}");
         drop(vendors);
         let mails = world.mails.all().len() - before.1;
-        assert_eq!(mails, if point == "SMTP DATA" { 2 } else { 1 }, "{point}: one repeat at most");
+        assert_eq!(mails, if point == "SMTP DATA" { 3 } else { 2 }, "{point}: one repeat at most");
         let events = timeline(&world.sandbox);
         assert_eq!(events.matches("event: csm_told").count(), 5, "{point}: {events}");
     }

@@ -137,9 +137,9 @@ fn a_kept_promise_is_an_event_recorded_once_and_follows_its_words() {
 fn what_is_not_there_or_not_yet_is_refused() {
     let sandbox = ledger();
     for (key, number, at, code, words) in [
-        ("hubspot-1", "4", "2026-11-20T10:00:00Z", 3, "the promises 1 to 3"),
-        ("hubspot-1", "0", "2026-11-20T10:00:00Z", 3, "the promises 1 to 3"),
-        ("hubspot-3", "1", "2026-11-20T10:00:00Z", 3, "no promise"),
+        ("hubspot-1", "4", "2026-11-20T10:00:00Z", 4, "the promises 1 to 3"),
+        ("hubspot-1", "0", "2026-11-20T10:00:00Z", 2, "a whole number from 1 on"),
+        ("hubspot-3", "1", "2026-11-20T10:00:00Z", 4, "no promise"),
         ("hubspot-9", "1", "2026-11-20T10:00:00Z", 4, "no handoff hubspot-9"),
         ("hubspot-1", "1", "2026-12-20T10:00:00Z", 3, "in the future"),
     ] {

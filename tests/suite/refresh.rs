@@ -308,6 +308,30 @@ fn two_clones_that_refresh_at_once_make_one_correction() {
 }
 
 #[test]
+fn the_first_action_follows_a_goal_that_only_a_person_gave() {
+    let sandbox = signed();
+    let before = file(&sandbox, "brief.yaml");
+    assert!(
+        before.contains("reference their primary goal") || before.contains("ask what success"),
+        "{before}"
+    );
+    edit(&sandbox, "success:\n", "success:\n  baseline: Nine weeks\n");
+    let metric = "primary_goal: ";
+    if before.contains(metric) {
+        edit(&sandbox, &format!("primary_goal: {METRIC}"), "primary_goal: Ship faster");
+    } else {
+        edit(&sandbox, "success:\n", "success:\n  primary_goal: Ship faster\n");
+    }
+    let read = refresh(&sandbox);
+    let brief = file(&sandbox, "brief.yaml");
+    assert!(brief.contains("reference their primary goal: Ship faster"), "{brief}");
+    assert!(file(&sandbox, "README.md").contains("primary goal: Ship faster"));
+    // Where the CRM has no answer, it does not say something else.
+    assert!(!read["remarks"].to_string().contains("baseline"), "{read}");
+    assert_eq!(refresh(&sandbox)["result"]["outcome"], "unchanged");
+}
+
+#[test]
 fn what_a_person_wrote_and_the_deal_says_otherwise_is_remarked() {
     let sandbox = signed();
     edit(&sandbox, METRIC, "Two days to the first order");

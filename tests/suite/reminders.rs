@@ -133,6 +133,22 @@ fn what_is_done_and_what_is_switched_off_reminds_nobody() {
     assert_eq!(reminded(&off), []);
     let ids: Vec<String> = reminded(&done).into_iter().map(|(_, id)| id).collect();
     assert_eq!(ids, ["missing_answers-4h.rep"]);
+    // A deal that is lost reminds nobody; once it is won again, the ladder goes on.
+    let lost = ledger(CONFIG);
+    let stage = |deals: String| {
+        lost.write("ledger/deals.csv", deals);
+        lost.handoff("ledger", &["refresh", KEY, "--now", "2026-10-19T10:00:00Z"]).exits(0);
+    };
+    stage(DEALS.replace("Closed Won,2026", "Closed Lost,2026").replace("USD,true", "USD,false"));
+    lost.handoff("ledger", &["deliver", KEY, "--now", "2026-10-19T11:00:00Z"]).exits(0);
+    assert_eq!(reminded(&lost), []);
+    let story = lost.handoff("ledger", &["status", KEY]).exits(0).stdout;
+    assert!(story.contains("is lost") && story.contains("nobody is reminded any more"), "{story}");
+    assert!(!story.contains("overdue"), "{story}");
+    stage(DEALS.to_owned());
+    lost.handoff("ledger", &["deliver", KEY, "--now", "2026-10-20T08:00:00Z"]).exits(0);
+    let ids: Vec<String> = reminded(&lost).into_iter().map(|(_, id)| id).collect();
+    assert_eq!(ids, ["first_touch+1h.lead"]);
     // Who comes back after a month is not flooded with the past.
     let late = ledger(CONFIG);
     late.handoff("ledger", &["deliver", KEY, "--now", "2026-11-20T08:00:00Z"]).exits(0);
@@ -248,15 +264,16 @@ async fn an_onboarding_task_that_is_open_past_its_day_reminds_the_csm() {
             let first = vendors
                 .jira
                 .iter_mut()
-                .find(|issue| issue["properties"][0]["value"]["step"] == "task-1");
+                .find(|issue| issue["properties"][0]["value"]["step"] == "task-2");
             first.unwrap()["fields"]["status"] = "Done".into();
         }
-        // Its day is 15 October; a day later is over at midnight.
-        for moment in ["2026-10-16T23:00:00Z", "2026-10-17T00:30:00Z", "2026-10-17T01:00:00Z"] {
+        // The first task is the first touch, which has reminders of its own. The day of the second
+        // is 16 October; a day later is over at midnight.
+        for moment in ["2026-10-17T23:00:00Z", "2026-10-18T00:30:00Z", "2026-10-18T01:00:00Z"] {
             world.ok(&["deliver", KEY, "--now", moment]);
         }
         let ids: Vec<String> = reminded(&world.sandbox).into_iter().map(|(_, id)| id).collect();
-        let expected: &[&str] = if is_done { &[] } else { &["onboarding.task-1+1d.csm"] };
+        let expected: &[&str] = if is_done { &[] } else { &["onboarding.task-2+1d.csm"] };
         assert_eq!(ids, expected);
     }
 }

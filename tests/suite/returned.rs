@@ -117,6 +117,24 @@ fn hostile_text_is_text(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_return_keeps_what_the_first_one_said() {
+    let world = World::new("").await;
+    world.sign(At::Never).await;
+    for (reason, at) in [("the metric has no target", "15"), ("and the address is wrong", "16")] {
+        let at = format!("2026-11-20T{at}:00:00Z");
+        world.ok(&["return", KEY, "--by", "csm-ana", "--reason", reason, "--at", &at]);
+    }
+    world.ok(&["deliver"]);
+    let message = world.vendors.lock().unwrap().messages.last().unwrap().to_string();
+    let mail = world.mails.all().last().unwrap().replace("=\r\n", "");
+    for text in [message, mail] {
+        assert!(text.contains("and the address is wrong"), "{text}");
+        assert!(text.contains("the metric has no target"), "{text}");
+    }
+    idle(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_rep_is_told_and_run_again_there_is_one_message() {
     for point in ["POST /slack/chat.postMessage", "SMTP DATA"] {
         let world = World::new("").await;

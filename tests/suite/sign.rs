@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use handoff::brief::{Event, EventKind, Timeline};
 use serde_json::{Value, json};
 
 use crate::sandbox::{NOW, Ran, Sandbox, fixture, ran};
@@ -35,6 +36,49 @@ fn event(change: impl FnOnce(&mut Value)) -> String {
 
 fn head(sandbox: &Sandbox) -> String {
     sandbox.git("ledger", &["rev-parse", "HEAD"])
+}
+
+#[test]
+fn a_deal_out_of_scope_is_not_handed_over_by_its_id_either() {
+    let sandbox = ledger();
+    let file = sandbox.join("ledger/handoff.yaml");
+    let config = fs::read_to_string(&file).unwrap();
+    let rule = "exclude: [{when: \"deal.id == '18640329741'\", reason: a pilot}]";
+    fs::write(&file, config.replace("exclude: []", rule)).unwrap();
+    let before = head(&sandbox);
+    for verb in ["sign", "draft"] {
+        let ran = sandbox.handoff("ledger", &[verb, "--deal", "18640329741"]).exits(3);
+        for words in ["deal 18640329741 is out of scope: a pilot", "`scope:` in handoff.yaml"] {
+            assert!(ran.stderr.contains(words), "{verb}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(head(&sandbox), before);
+    assert!(!sandbox.join("ledger/outbox").exists());
+}
+
+#[test]
+fn what_failed_before_is_said_by_a_dry_run_and_by_status() {
+    let sandbox = ledger();
+    sandbox.handoff("ledger", &["sign", &sample("pandadoc-completed-full.body.json")]).exits(0);
+    let file = sandbox.join("ledger/handoff.yaml");
+    let config = fs::read_to_string(&file).unwrap();
+    let slack = "deliver:\n  slack: {channel: \"#cs\", base_url: \"http://127.0.0.1:9/api\"}\n";
+    fs::write(&file, config.replacen("deliver:\n", slack, 1)).unwrap();
+    let path = sandbox.git("ledger", &["ls-files", "briefs/*timeline.yaml"]);
+    let path = sandbox.join("ledger").join(path.trim());
+    let mut timeline = Timeline::parse(&fs::read(&path).unwrap()).unwrap();
+    let mut failed = Event::new(NOW.parse().unwrap(), EventKind::DeliveryFailed, "slack");
+    failed.reference = Some("notified".to_owned());
+    failed.reason = Some("refused: channel_not_found".to_owned());
+    timeline.events.push(failed);
+    fs::write(&path, timeline.to_yaml()).unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "a delivery failed"]);
+    let secret = [("SLACK_BOT_TOKEN", "xoxb-1")];
+    let ran = sandbox.handoff_with("ledger", &["deliver", "--dry-run"], &secret).exits(3);
+    assert!(!ran.stdout.contains("nothing is missing"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 delivery failed before"), "{}", ran.stdout);
+    let story = sandbox.handoff("ledger", &["status", "18640329741"]).exits(0).stdout;
+    assert!(story.contains("failed       slack: refused: channel_not_found"), "{story}");
 }
 
 #[test]
@@ -188,7 +232,7 @@ fn a_deal_that_is_not_won_is_not_handed_over_on_the_crms_word() {
     );
     let ran = sandbox.handoff("ledger", &["sign", "--deal", "18640329741"]).exits(3);
     assert!(ran.stderr.contains("not won"), "{}", ran.stderr);
-    let ran = sandbox.handoff("ledger", &["sign", "--deal", "1864032974"]).exits(3);
+    let ran = sandbox.handoff("ledger", &["sign", "--deal", "1864032974"]).exits(4);
     assert!(ran.stderr.contains("18640329741"), "the near miss is named: {}", ran.stderr);
     sandbox.write("ledger/deals.csv", DEALS);
     let signed = sandbox

@@ -382,6 +382,18 @@ async fn a_deadline_that_was_moved_in_time_counts_and_one_moved_too_late_does_no
         assert_eq!(setup.row()["due"], in_force, "{vendor} {at} {is_own}");
         let late = at.contains("T16");
         assert_eq!(ran.stderr.contains("when it had passed already"), late, "{}", ran.stderr);
+        // Brief, instruction and page say the one that counts.
+        let counts = !late && !is_own;
+        for (name, words) in [
+            ("brief.yaml", in_force),
+            ("brief.yaml", if counts { "by Tue 20 Oct 2026" } else { "by Thu 15 Oct 2026" }),
+            ("README.md", if counts { "2026-10-20" } else { "2026-10-15" }),
+        ] {
+            let path = setup.sandbox.git("ledger", &["ls-files", &format!("briefs/*{name}")]);
+            let text = setup.sandbox.git("ledger", &["show", &format!("HEAD:{}", path.trim())]);
+            assert!(text.contains(words), "{vendor} {at} {is_own}: {words} in {text}");
+        }
+        setup.run(&["deliver"]).exits(0);
         assert_eq!(setup.read_back().len(), usize::from(!is_own), "{:?}", setup.read_back());
         setup.five_times_more();
     }

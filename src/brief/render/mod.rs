@@ -15,6 +15,16 @@ use super::{Brief, Completeness, ConfirmedAnswers, Schema};
 /// ledger's own copy wins.
 pub const DEFAULT_TEMPLATE: &str = include_str!("../../../templates/brief.md.j2");
 
+/// What the page says to those who see it in the ledger's folder.
+const EDIT_HINT: &str = "Something wrong or missing? Edit brief.yaml in this folder.";
+
+/// The page without the word that only helps in the ledger's folder: in a mail
+/// and behind a link there is none.
+#[must_use]
+pub fn without_edit_hint(page: &str) -> String {
+    page.replace(EDIT_HINT, "")
+}
+
 /// The longest page: GitHub stops rendering Markdown at 512 KiB.
 const LONGEST: usize = 500 * 1024;
 

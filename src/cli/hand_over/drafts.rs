@@ -84,6 +84,10 @@ async fn draft(
             tracing::info!(key = key.as_str(), why = terminal(&message), "no draft");
             return Ok(());
         }
+        Err(error @ WorkflowError::OutOfScope { .. }) => {
+            tracing::info!(why = terminal(&error.to_string()), "no draft");
+            return Ok(());
+        }
         Err(error) => return Err(failed(&error)),
     };
     let key = drafted.key.as_str();

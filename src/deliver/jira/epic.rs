@@ -261,6 +261,15 @@ impl JiraFollow {
         self.api.json.write(&ApiRequest::put(&path, &body)).await
     }
 
+    /// The first task is the first touch, due when it is.
+    async fn move_first_task(&self, handoff: &Handoff, due: Value) -> Result<(), DeliveryError> {
+        let first = step_of(0);
+        let issues = self.api.of_handoff(handoff, "", &["duedate"]).await?;
+        let task = issues.iter().find(|it| it["properties"]["handoff"]["step"] == first.as_str());
+        let Some(task) = task.and_then(|task| task["key"].as_str()) else { return Ok(()) };
+        self.put(task, Map::from_iter([("duedate".to_owned(), due)])).await
+    }
+
     /// Gives the tasks of the CSM before to the new one.
     async fn reassign(
         &self,
@@ -351,7 +360,11 @@ impl Follows for JiraFollow {
         {
             fields.insert("duedate".to_owned(), json!(due));
         }
+        let due = fields.get("duedate").cloned();
         self.put(&epic, fields).await?;
+        if let Some(due) = due {
+            self.move_first_task(handoff, due).await?;
+        }
         self.reassign(handoff, &mut remarks).await?;
         Ok(Some(Mark::new(reference, None, &remarks)))
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::super::compose::follow_in_instruction;
 use super::super::pending_pull_request::{self, Drafts, stored_draft};
 use super::super::refresh::kind_of;
 use super::super::sources::{ReplacedVersion, WrittenVersion};
@@ -15,7 +16,7 @@ use super::super::{Context, Remarks, WorkflowError};
 use super::{FormFields, VIA, answer_in_words, field};
 use crate::brief::{
     AnswerSource, AskedAnswer, Brief, Event, EventKind, SourceKind, Timeline, asked_answer,
-    asked_answers, put_answer, read_answer, unknown_answer,
+    asked_answers, put_answer, read_answer, unknown_answer, violation,
 };
 use crate::ledger::{Snapshot, blob_id};
 use crate::link::Grant;
@@ -205,7 +206,7 @@ pub(super) fn take(
                 answered.problems.insert(pointer, why);
                 continue;
             }
-            match violation(context, &tried, &pointer) {
+            match violation(&context.schema, &tried, &pointer) {
                 Some(why) => drop(answered.problems.insert(pointer, why)),
                 None => {
                     json = tried;
@@ -228,6 +229,7 @@ pub(super) fn take(
         if fields.is_empty() {
             return Ok(answered);
         }
+        follow_in_instruction(context, brief.json(), &mut json);
         let brief = Brief::from_json(context.schema.in_order(&json));
         let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
         let given = AnswerSource::of(SourceKind::Link).named(&grant.person).at(context.now);
@@ -277,19 +279,4 @@ fn version_of(
     let history = context.ledger.file_versions(&tip.to_string(), &path)?;
     let was_here = history.versions.iter().any(|it| it.blob.to_string() == blob);
     Ok(was_here.then_some(brief))
-}
-
-/// What the schema says against the answer at a pointer, or inside of it.
-pub(in crate::workflow) fn violation(
-    context: &Context,
-    brief: &Value,
-    pointer: &str,
-) -> Option<String> {
-    let violations = context.schema.check(&Brief::from_json(brief.clone()));
-    let inside = format!("{pointer}/");
-    let found = violations
-        .into_iter()
-        .find(|it| (it.pointer == pointer || it.pointer.starts_with(&inside)) && !it.absent)?;
-    let help = found.help.map(|help| format!(" {help}")).unwrap_or_default();
-    Some(format!("{}{help}", found.message))
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::answers::{Answered, asked_of};
 use super::{LinkReply, answer_in_words};
-use crate::brief::{AskedAnswer, EventKind, SourceKind, asked_answer, question};
+use crate::brief::{AskedAnswer, EventKind, SourceKind, asked_answer, question, without_edit_hint};
+use crate::deliver::open_returns;
 use crate::link::{Grant, LinkRole};
 use crate::text::{self, Look};
 use crate::workflow::promises::promises_of;
@@ -87,7 +88,10 @@ pub(super) struct LinkView {
     due: Option<String>,
     state: String,
     is_returned: bool,
-    return_reason: Option<String>,
+    /// Of each return that is not answered yet, the last one first.
+    return_reasons: Vec<Option<String>>,
+    deal_is_over: Option<String>,
+    touched: Option<String>,
     is_touched: bool,
     seen: String,
     first: String,
@@ -164,7 +168,11 @@ impl LinkView {
             due: due.map(in_words),
             state,
             is_returned,
-            return_reason: verdict.filter(|_| is_returned).and_then(|it| it.reason.clone()),
+            return_reasons: open_returns(&timeline.events).map(|it| it.reason.clone()).collect(),
+            deal_is_over: timeline.deal_is_over().map(str::to_owned),
+            touched: timeline
+                .first_touch(context.config.first_touch.needs_evidence())
+                .map(|it| in_words(it.at)),
             is_touched: timeline.first(EventKind::Touched).is_some(),
             seen: stored.brief_blob.clone().unwrap_or_default(),
             inputs: match grant.role {
@@ -180,7 +188,7 @@ impl LinkView {
             written_reason: answered
                 .and_then(|it| it.written.get("reason").cloned())
                 .unwrap_or_default(),
-            brief: text::markdown_to_html(&readme, Look::Page),
+            brief: text::markdown_to_html(&without_edit_hint(&readme), Look::Page),
             confirmed: confirmed(context, stored)?,
             customer,
         })

@@ -24,7 +24,6 @@ use crate::model::Key;
 use crate::text::{one_line, quoted, shorten};
 use crate::yaml;
 
-pub(super) use self::answers::violation;
 pub use self::html::STYLE as LINK_PAGE_STYLE;
 
 /// What happened through a link, in timelines.
@@ -176,6 +175,9 @@ fn fault(key: &Key, error: &WorkflowError) -> (u16, String) {
     match error {
         WorkflowError::DoesNotFit { message, .. } => {
             (409, format!("Nothing was changed: {message}."))
+        }
+        WorkflowError::NoPromise { there, .. } => {
+            (409, format!("Nothing was changed: there is no such promise any more; {there}."))
         }
         error => {
             tracing::error!(key = key.as_str(), %error, "what was sent through a link was not recorded");
@@ -370,7 +372,7 @@ pub fn revoke_links(
     let word = |text: Option<&str>| text.map(|text| shorten(&one_line(text), 500));
     let of = one_line(of).to_lowercase();
     all.revoked.push(Revocation { at: context.now, of, by: word(by), reason: word(reason) });
-    let change = Change::new("", "handoff: links are withdrawn", context.now)
+    let change = Change::new("", "handoff: links are withdrawn", context.moment())
         .put(FILE, yaml::write(&json!({"revoked": all.revoked})));
     commit(&mut writer, None, &change, remarks).map(drop)
 }

@@ -50,6 +50,27 @@ async fn every_event_becomes_a_file_that_is_found_again() {
     assert_eq!(files, 5, "no temporary file is left");
 }
 
+#[tokio::test]
+async fn thirty_promises_stand_in_the_task_and_a_message_says_how_many_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sinks = sinks(json!({"outbox": {"dir": "outbox"}}), &secrets(&[]), folder.path());
+    let mut handoff = handoff("hubspot-1");
+    let promise = |number: usize| json!({"promise": format!("Promise number {number} of all")});
+    handoff.brief["commitments"] = (1..=30).map(promise).collect();
+    let count = |event: EventKind| {
+        let sink = sinks.iter().find(|sink| sink.event() == event).expect("a sink");
+        let (sink, handoff, folder) = (sink.as_ref(), handoff.clone(), folder.path().to_owned());
+        async move {
+            let mark = sink.act(&handoff).await.expect("written");
+            let text = fs::read_to_string(folder.join(mark.reference)).expect("a file");
+            (text.matches("Promise number").count(), text.contains("20 more in the brief"))
+        }
+    };
+    assert_eq!(count(EventKind::TaskOpened).await, (30, false));
+    assert_eq!(count(EventKind::ProjectStarted).await, (30, false));
+    assert_eq!(count(EventKind::Notified).await, (10, true));
+}
+
 #[test]
 fn the_outbox_takes_what_no_other_sink_delivers() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -211,7 +211,10 @@ impl Events {
 }
 
 fn tells_reference(kind: EventKind) -> bool {
-    matches!(kind, EventKind::TaskOpened | EventKind::Signed | EventKind::Backfilled)
+    matches!(
+        kind,
+        EventKind::TaskOpened | EventKind::Signed | EventKind::Backfilled | EventKind::Voided
+    )
 }
 
 fn writes_signed(kind: EventKind) -> bool {

@@ -122,8 +122,13 @@ impl MessageKind {
 }
 
 /// Events after which a handoff is another than people were told.
-const CHANGES: &[EventKind] =
-    &[EventKind::Resubmitted, EventKind::Corrected, EventKind::Amended, EventKind::Assigned];
+const CHANGES: &[EventKind] = &[
+    EventKind::Resubmitted,
+    EventKind::Corrected,
+    EventKind::Amended,
+    EventKind::Assigned,
+    EventKind::Voided,
+];
 
 /// Whether a handoff is another than people were told after this event. A
 /// deadline that was moved is in the brief then, unless it came too late.

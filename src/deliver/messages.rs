@@ -196,6 +196,7 @@ impl Messages {
         values["amended"] = json!(amended.map(|event| self.context.in_words(event.at)));
         values["amendments"] = json!(new_amendments(handoff));
         values["of_deal"] = json!(said_of_deal(handoff));
+        values["voided"] = json!(voided_document(handoff));
         values["deal_is_over"] = json!(handoff.timeline.deal_is_over().is_some());
         if let MessageKind::Reminder(reminder) = kind {
             values["reminder"] = json!(reminder.as_ref());
@@ -476,6 +477,21 @@ fn said_of_deal(handoff: &Handoff) -> Option<String> {
     let last = changes.clone().next()?.at;
     let of_deal = changes.find(|it| it.is_of_deal() && it.via == crm.as_str());
     of_deal.filter(|it| it.at == last)?.reason.clone()
+}
+
+/// The document that was voided last, where that is the last change: its name,
+/// what became of it, and whether the handoff stands on it.
+fn voided_document(handoff: &Handoff) -> Option<Value> {
+    let last = handoff.timeline.events.iter().rev().find(|it| is_change(it))?;
+    let reference = last.reference.as_deref().filter(|_| last.event == EventKind::Voided)?;
+    let amendments = handoff.brief["amendments"].as_array().into_iter().flatten();
+    let mut amendments = amendments.filter(|it| it["document_id"] == reference);
+    let name = match amendments.next() {
+        Some(amendment) => answer(amendment, "document_name"),
+        None => answer(&handoff.brief, "signature.document_name"),
+    };
+    let name = name.map_or_else(|| reference.to_owned(), |name| text::quoted(&name));
+    Some(json!({"name": name, "what": last.reason, "is_first": handoff.timeline.is_voided()}))
 }
 
 /// The later documents that people were not told of yet.

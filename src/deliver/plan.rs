@@ -276,7 +276,9 @@ fn state(
     if let Some(done) = done {
         return DeliveryState::Done { at: done.at, reference: done.reference.clone() };
     }
-    if let Some(excuse) = excuse {
+    // Who was told of the handoff is told that its document was voided.
+    let tells_it = wanted.event == EventKind::CsmTold && excuse == Some(&Settled::Voided);
+    if let Some(excuse) = excuse.filter(|_| !tells_it) {
         return DeliveryState::Settled(excuse.clone());
     }
     let failures: Vec<(DateTime<Utc>, Failure)> = events

@@ -10,6 +10,7 @@ mod backdated_commit;
 mod checkpoint_contradicted;
 mod deal_drift;
 mod delivery_failed;
+mod document_voided;
 mod duplicate_handoff;
 mod edited_after_acceptance;
 mod first_touch_late;
@@ -96,7 +97,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 35] = [
+static TABLE: [(&Rule, Check); 36] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
@@ -122,6 +123,7 @@ static TABLE: [(&Rule, Check); 35] = [
     (&first_touch_overdue::RULE, Check::Deal(first_touch_overdue::check)),
     (&task_not_opened::RULE, Check::Deal(task_not_opened::check)),
     (&delivery_failed::RULE, Check::Deal(delivery_failed::check)),
+    (&document_voided::RULE, Check::Deal(document_voided::check)),
     (&late_handoff::RULE, Check::Deal(late_handoff::check)),
     (&incomplete_handoff::RULE, Check::Deal(incomplete_handoff::check)),
     (&handoff_returned::RULE, Check::Deal(handoff_returned::check)),

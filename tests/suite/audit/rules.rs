@@ -46,6 +46,7 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     checkpoint-contradicted
     deal-drift
     delivery-failed
+    document-voided
     duplicate-handoff
     edited-after-acceptance
     first-touch-late

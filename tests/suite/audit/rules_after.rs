@@ -56,6 +56,23 @@ fn delivery_failed() {
     assert_eq!(count(&world, "delivery-failed"), 0, "it was made since");
 }
 
+#[test]
+fn document_voided() {
+    let mut world = World::handed_over();
+    let mut voided = event(EventKind::Voided, "2026-11-20T16:00:00Z");
+    voided.via = "pandadoc".to_owned();
+    voided.reason = Some("declined".to_owned());
+    let mut events = all_done();
+    voided.reference = Some("another".to_owned());
+    events.push(voided.clone());
+    world.put_events(&folder("1"), "2026-11-20T16:00:00Z", events.clone());
+    assert_eq!(count(&world, "document-voided"), 0, "a later document was voided alone");
+    voided.reference = None;
+    events.push(voided);
+    world.put_events(&folder("1"), "2026-11-20T16:00:00Z", events);
+    insta::assert_snapshot!(told(&world, "document-voided"), @r#""#);
+}
+
 /// A handoff whose first touch is due at `due` and came at `touched`.
 fn touched(due: Option<&str>, touched: Option<&str>) -> World {
     let mut world = World::new();

@@ -318,3 +318,34 @@ fn a_secret_that_became_unusable_is_said_by_health() {
         (get(server.address(), "/healthz").json()["status"] == "ok").then_some(())
     });
 }
+
+#[test]
+fn whoever_was_told_of_a_handoff_is_told_that_its_document_was_voided() {
+    let sandbox = open_deal();
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let start = text.find("\ndeliver:").unwrap();
+    fs::write(&file, format!("{}\ndeliver: {{outbox: {{dir: outbox}}}}\n", &text[..start]))
+        .unwrap();
+    let mut server = Running::serve(&sandbox);
+    won(&sandbox);
+    let body = of_deal("d1", "Order form", false);
+    assert_eq!(pandadoc(server.address(), KEY, "e1", &body).unwrap().status, 200);
+    server.wait_until_idle();
+    let outbox = || {
+        let files = fs::read_dir(sandbox.join("ledger/outbox/hubspot-42")).into_iter().flatten();
+        files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect::<String>()
+    };
+    assert!(!outbox().contains("was voided"));
+    for event in ["e2", "e3"] {
+        let voided = told(&body, "declined");
+        assert_eq!(pandadoc(server.address(), KEY, event, &voided).unwrap().status, 200);
+        server.wait_until_idle();
+    }
+    assert_eq!(timeline(&sandbox).matches("event: voided").count(), 1);
+    assert_eq!(timeline(&sandbox).matches("event: csm_told").count(), 1, "{}", timeline(&sandbox));
+    assert!(outbox().contains("was voided (declined)"), "{}", outbox());
+    assert_eq!(server.terminate(), Some(0));
+    let audit = sandbox.handoff("ledger", &["audit", "-q"]);
+    assert!(audit.stdout.contains("document-voided"), "{}", audit.stdout);
+}

@@ -215,6 +215,9 @@ fn reads_otherwise(base: &Context, head: &Context) -> bool {
     of(base) != of(head)
 }
 
+/// A source of deals, and the deals that were read from it.
+type Reading = (Box<dyn Crm>, Population);
+
 /// The source of the deals and the deals, as the settings of the base read them;
 /// none where those connect no CRM and no export is named: then there is nothing
 /// that they read.
@@ -224,7 +227,7 @@ fn read_base(
     wanted: &RequestedProperties,
     window: Window,
     invocation: &Invocation,
-) -> Result<Option<(Box<dyn Crm>, Population)>, CliError> {
+) -> Result<Option<Reading>, CliError> {
     let root = &export_root(&base.ledger);
     let source = match &arguments.deals {
         Some(_) => Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, base)?),

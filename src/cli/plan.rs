@@ -157,9 +157,10 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
     let mut earlier = None;
     if reads_otherwise(&base, &head) {
         match read_base(arguments, &base, &wanted, window, invocation) {
-            Ok((source, population)) => {
-                base.crm = source;
-                earlier = population;
+            Ok(None) => {}
+            Ok(Some((source, population))) => {
+                base.crm = Some(source);
+                earlier = Some(population);
             }
             Err(error) => {
                 let what = format!("the deals as the settings of {revision} read them");
@@ -214,6 +215,9 @@ fn reads_otherwise(base: &Context, head: &Context) -> bool {
     of(base) != of(head)
 }
 
+/// A source of deals, and the deals that were read from it.
+type Reading = (Box<dyn Crm>, Population);
+
 /// The source of the deals and the deals, as the settings of the base read them;
 /// none where those connect no CRM and no export is named: then there is nothing
 /// that they read.
@@ -223,15 +227,15 @@ fn read_base(
     wanted: &RequestedProperties,
     window: Window,
     invocation: &Invocation,
-) -> Result<(Option<Box<dyn Crm>>, Option<Population>), CliError> {
+) -> Result<Option<Reading>, CliError> {
     let root = &export_root(&base.ledger);
     let source = match &arguments.deals {
         Some(_) => Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, base)?),
         None => open_crm_for(invocation, &base.config, wanted, root)?,
     };
-    let Some(source) = source else { return Ok((None, None)) };
+    let Some(source) = source else { return Ok(None) };
     let population = read_population(source.as_ref(), window, invocation)?;
-    Ok((Some(source), Some(population)))
+    Ok(Some((source, population)))
 }
 
 /// The changes of each kind that has some.

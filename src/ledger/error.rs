@@ -329,8 +329,7 @@ impl LedgerError {
             Self::UnknownRemote { .. } => "see `git remote -v`".into(),
             Self::Rejected { remote, pushes_to: Some(url), .. } => format!(
                 "{remote} is fetched from one repository and pushed to another, {url}; make it one (`git config --get-regexp '^(remote|url)\\.'` shows the settings); the commits are kept here"
-            )
-            .into(),
+            ),
             Self::Rejected { .. } => {
                 "allow this account to push to the branch (branch protection, hooks, permissions); the commits are kept here".into()
             }

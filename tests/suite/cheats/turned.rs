@@ -141,3 +141,30 @@ fn a_pull_request_that_is_merged_is_no_other_line() {
     );
     ledger.sandbox.handoff("l", &["verify", "--trust", "../trust"]).exits(0);
 }
+
+#[test]
+fn a_checkpoint_that_asked_no_remote_names_the_merge_and_is_not_followed() {
+    let ledger = Ledger::late();
+    if !signing_key(&ledger) {
+        return;
+    }
+    ledger.sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    ledger.git_at(MERGED, &["remote", "add", "origin", "../remote.git"]);
+    ledger.git_at(MERGED, &["push", "-q", "origin", "main"]);
+    let audit = ["--now", "2026-11-03T00:00:00Z", "audit", "--deals", "../deals.csv"];
+    ledger.sandbox.handoff("l", &[&audit[..], &["--offline", "--checkpoint"]].concat());
+    let [honest, merge] = turn(&ledger);
+    ledger.git_at(MERGED, &["push", "-q", "origin", "main"]);
+    let report = ledger.audit(&["--offline", "--trust", "../trust"]).json();
+    let checkpoint = &report["ledger"]["checkpoints"][0];
+    assert_eq!(checkpoint["displaced_by"], merge, "{checkpoint}");
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["rule"] == "history-rewritten").unwrap();
+    assert!(found["message"].as_str().unwrap().contains("holds it only behind merge"), "{found}");
+    assert_eq!(found["severity"], "error");
+    // What differs is shown by the command that it names.
+    let shows = format!("`git diff {} {}`", &honest[..10], &merge[..10]);
+    assert!(found["help"].as_str().unwrap().contains(&shows), "{found}");
+    ledger.git_at(MERGED, &["diff", &honest[..10], &merge[..10]]);
+    ledger.git_at(MERGED, &["config", "pull.rebase", "true"]);
+}

@@ -189,10 +189,13 @@ pub fn last_settings(
     Ok(None)
 }
 
+/// Settings by their names, as they are written.
+type ReadingSettings = BTreeMap<String, String>;
+
 fn parse_settings(
     ledger: &Ledger,
     blob: Option<ObjectId>,
-) -> Result<Option<(Config, BTreeMap<String, String>)>, WorkflowError> {
+) -> Result<Option<(Config, ReadingSettings)>, WorkflowError> {
     let Some(blob) = blob else { return Ok(None) };
     let bytes = ledger.blob(blob)?;
     Ok(bytes.and_then(|bytes| {
@@ -203,7 +206,7 @@ fn parse_settings(
 
 /// The settings that say which deals are read, how, and of which branch, by
 /// their names, as they are written.
-fn reading_settings(settings: &[u8]) -> BTreeMap<String, String> {
+fn reading_settings(settings: &[u8]) -> ReadingSettings {
     let Ok(written) = yaml::read(settings).map(yaml::Node::into_json) else {
         return BTreeMap::new();
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Mapping, MappingInput};
 use crate::brief::answer::is_blank;
 use crate::brief::fold_property;
-use crate::model::{Deal, Properties};
+use crate::model::{Deal, Properties, read_json};
 use crate::yaml::Span;
 
 /// The words of a column's name that point to a field, the better ones first,
@@ -326,10 +326,11 @@ fn beside(before: &str, own: &str, read: &str, known: &BTreeSet<String>) -> Opti
     while let Some((ahead, inside)) = rest.split_once("property(") {
         let (names, behind) = inside.split_once(')')?;
         let of_company = ahead.trim_end_matches(['|', ' ']).ends_with("company");
-        let names: Vec<String> = serde_json::from_str(&format!("[{names}]")).ok()?;
-        let there = |name: &&String| of_company || known.contains(&fold_property(name));
+        let names = read_json(format!("[{names}]").as_bytes()).ok()?;
+        let names: Vec<&str> = names.as_array()?.iter().filter_map(Value::as_str).collect();
+        let there = |name: &&&str| of_company || known.contains(&fold_property(name));
         let there: Vec<String> =
-            names.iter().filter(there).map(|name| Value::from(name.as_str()).to_string()).collect();
+            names.iter().filter(there).map(|name| Value::from(*name).to_string()).collect();
         if there.is_empty() {
             return None;
         }

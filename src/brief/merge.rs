@@ -89,10 +89,10 @@ fn in_words(answer: &Value) -> String {
 }
 
 /// Both answers cut to a length at which they still differ.
-fn cut_apart(before: Option<String>, after: Option<String>) -> (Option<String>, Option<String>) {
-    let cut = |text: &Option<String>| text.as_deref().map(|text| shorten(text, LONGEST));
-    let both = (cut(&before), cut(&after));
-    let (Some(a), Some(b)) = (&before, &after) else { return both };
+fn cut_apart(before: Option<&str>, after: Option<&str>) -> (Option<String>, Option<String>) {
+    let cut = |text: Option<&str>| text.map(|text| shorten(text, LONGEST));
+    let both = (cut(before), cut(after));
+    let (Some(a), Some(b)) = (before, after) else { return both };
     if both.0 != both.1 {
         return both;
     }
@@ -160,7 +160,7 @@ impl Walk<'_> {
             }
         }
         let told = |value: Option<Value>| value.map(|it| one_line(&in_words(&it)));
-        let (before, after) = cut_apart(told(before), told(after));
+        let (before, after) = cut_apart(told(before).as_deref(), told(after).as_deref());
         let (field, label) = (dotted.to_owned(), self.outline.label(pointer));
         self.changed.push(ChangedAnswer { question, field, label, before, after, kept });
     }

@@ -198,13 +198,16 @@ fn record_voided(
     Ok(exit)
 }
 
+/// Documents that were voided, each with what became of it.
+type VoidedDocuments = Vec<(Signature, String)>;
+
 /// The completed documents of a payload, and those that were voided.
 fn documents(
     arguments: &Arguments,
     payload: &Relayed,
     context: &Context,
     invocation: &Invocation,
-) -> Result<(Vec<Signature>, Vec<(Signature, String)>), CliError> {
+) -> Result<(Vec<Signature>, VoidedDocuments), CliError> {
     let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
     let (mut sources, mut voided) = (Vec::new(), Vec::new());
     let mut passed = Vec::new();

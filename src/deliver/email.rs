@@ -229,9 +229,8 @@ impl Email {
             };
             // A reminder goes to leads as well; who is no party to the handoff has no link.
             let role = [LinkRole::Csm, LinkRole::Rep].into_iter().find(is);
-            let is_former = former
-                .as_ref()
-                .is_some_and(|it| it.eq_ignore_ascii_case(&mailbox.email.to_string()));
+            let is_former =
+                former.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(mailbox.email.as_ref()));
             let audience = match role {
                 Some(role) => Audience::Person(role),
                 None if is_former => Audience::Former,

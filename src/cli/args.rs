@@ -267,7 +267,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "exempt",
         &[(
-            "handoff exempt hubspot-9876543214 --by \"Alex Kim\" --reason \"a paid pilot\"",
+            "handoff exempt hubspot-9876543217 --by \"Alex Kim\" --reason \"a paid pilot\"",
             "this deal needs none",
         )],
     ),

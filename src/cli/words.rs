@@ -50,7 +50,7 @@ impl From<WorkflowError> for CliError {
             WorkflowError::OtherCrm { .. } => Self::usage(message).help("take the webhook away at the CRM that is not connected any more"),
             WorkflowError::NotWon { .. } => Self::could_not(message)
                 .help("a deal without a signed document is handed over once the CRM says it is won; with one, run `handoff sign EVENT`"),
-            WorkflowError::OutOfScope { .. } => Self::could_not(message)
+            WorkflowError::OutOfScope { .. } => Self::nothing(message)
                 .help("nothing was written; `scope:` in handoff.yaml says which deals need a handoff, and the audit lists this one as excluded"),
             WorkflowError::KeyCollision { .. } => Self::could_not(message)
                 .help("two ids differ only in case or in signs that a key cannot hold; rename one under `crm.file.name`, or hand it over from another ledger"),

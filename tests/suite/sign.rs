@@ -47,7 +47,7 @@ fn a_deal_out_of_scope_is_not_handed_over_by_its_id_either() {
     fs::write(&file, config.replace("exclude: []", rule)).unwrap();
     let before = head(&sandbox);
     for verb in ["sign", "draft"] {
-        let ran = sandbox.handoff("ledger", &[verb, "--deal", "18640329741"]).exits(3);
+        let ran = sandbox.handoff("ledger", &[verb, "--deal", "18640329741"]).exits(4);
         for words in ["deal 18640329741 is out of scope: a pilot", "`scope:` in handoff.yaml"] {
             assert!(ran.stderr.contains(words), "{verb}: {}", ran.stderr);
         }

@@ -68,7 +68,7 @@ impl Handler for LedgerHandler {
             drafts::wait(tasks, &mut verdicts);
         }
         for (task, verdict) in tasks.iter().zip(&mut verdicts) {
-            voided(&context, task, verdict);
+            keys.extend(voided(&context, task, verdict));
         }
         keys.sort();
         keys.dedup();
@@ -281,26 +281,29 @@ async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [WorkVerdict]) -
     keys
 }
 
-fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) {
-    let News::Signatures(events) = &task.news else { return };
+/// Records documents that were voided; gives the handoffs that stand on them.
+fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) -> Vec<Key> {
+    let News::Signatures(events) = &task.news else { return Vec::new() };
+    let mut all = Vec::new();
     for event in events {
         let SignatureEvent::Voided { signature, what } = event else { continue };
         let mut remarks = workflow::Remarks::default();
         let recorded = workflow::record_voided(context, signature, what, &mut remarks);
-        match &recorded {
-            Ok(keys) if keys.is_empty() => {
-                tracing::info!(what = terminal(what), "a document without a handoff was voided");
-            }
-            Ok(keys) => {
-                for key in keys {
-                    let (key, what) = (key.as_str(), terminal(what));
-                    tracing::warn!(key, what, "its document was voided");
-                }
-            }
-            Err(error) => worsen(verdict, failed(error)),
+        let keys = recorded.unwrap_or_else(|error| {
+            worsen(verdict, failed(&error));
+            Vec::new()
+        });
+        if keys.is_empty() && *verdict == WorkVerdict::Done {
+            tracing::info!(what = terminal(what), "a document without a handoff was voided");
         }
-        remark(recorded.ok().and_then(|keys| keys.into_iter().next()).as_ref(), &remarks);
+        for key in &keys {
+            let (key, what) = (key.as_str(), terminal(what));
+            tracing::warn!(key, what, "its document was voided");
+        }
+        remark(keys.first(), &remarks);
+        all.extend(keys);
     }
+    all
 }
 
 /// Makes the deliveries that are missing. What fails is in the timeline, and

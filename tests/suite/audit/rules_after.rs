@@ -70,7 +70,11 @@ fn document_voided() {
     voided.reference = None;
     events.push(voided);
     world.put_events(&folder("1"), "2026-11-20T16:00:00Z", events);
-    insta::assert_snapshot!(told(&world, "document-voided"), @r#""#);
+    insta::assert_snapshot!(told(&world, "document-voided"), @r#"
+    warning: The document of "Acme 1" (USD 48,000.00, Riley Ross) was voided on 2026-11-20 16:00 UTC: "declined", and its handoff stands.
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      Have it signed again, which goes on with the handoff, or take the deal out of Closed Won.
+    "#);
 }
 
 /// A handoff whose first touch is due at `due` and came at `touched`.

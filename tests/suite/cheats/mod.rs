@@ -209,7 +209,14 @@ fn settings_that_say_how_deals_are_read_do_not_change_in_silence() {
         ledger.deals(&[row]);
         ledger.change("handoff.yaml", from, to);
         ledger.commit("2026-11-03T09:00:00Z", "settings");
-        let report = ledger.audit(&[]).json();
+        let ran = ledger.audit(&[]);
+        if words.starts_with("crm.file.name") {
+            // Under another name all of them would be missing: no number at all.
+            assert!(ran.code == 3, "{}", ran.stdout);
+            assert!(ran.stderr.contains("have briefs as deals of hubspot"), "{}", ran.stderr);
+            continue;
+        }
+        let report = ran.json();
         let findings = report["findings"].as_array().unwrap();
         let told = findings.iter().filter(|finding| finding["rule"] == "policy-loosened");
         let told: Vec<&str> = told.map(|it| it["message"].as_str().unwrap()).collect();

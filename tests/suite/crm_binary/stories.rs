@@ -83,7 +83,7 @@ fn check(crm: &'static str) {
         let mut arguments = vec!["sign", "--deal", *id, "--no-push", "--format", "json"];
         if number == 4 {
             // Out of scope: its id alone hands nothing over, a person who says so does.
-            let ran = world.run(&arguments).exits(3);
+            let ran = world.run(&arguments).exits(4);
             assert!(ran.stderr.contains("is out of scope: test"), "{}", ran.stderr);
             contract = world.contract(id, "2026-10-24T12:00:00Z");
             arguments = vec!["sign", &contract, "--no-push", "--no-deliver", "--format", "json"];

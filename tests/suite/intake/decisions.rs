@@ -346,6 +346,7 @@ fn whoever_was_told_of_a_handoff_is_told_that_its_document_was_voided() {
     assert_eq!(timeline(&sandbox).matches("event: csm_told").count(), 1, "{}", timeline(&sandbox));
     assert!(outbox().contains("was voided (declined)"), "{}", outbox());
     assert_eq!(server.terminate(), Some(0));
-    let audit = sandbox.handoff("ledger", &["audit", "-q"]);
+    let later = ["--now", "2026-11-20T18:00:00Z", "audit", "-q"];
+    let audit = sandbox.handoff("ledger", &later);
     assert!(audit.stdout.contains("document-voided"), "{}", audit.stdout);
 }

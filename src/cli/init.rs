@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use dialoguer::console::Term;
 use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input, MultiSelect, Select};
+use futures_util::FutureExt as _;
 
 use super::error::CliError;
 use super::exit::Exit;
@@ -235,7 +236,9 @@ fn ask(dir: &Path, invocation: &Invocation, mut setup: Setup) -> Result<Setup, d
     let stopped = || Err(std::io::Error::from(std::io::ErrorKind::Interrupted).into());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        // It listens from the first look on, which is to be before the first question.
+        let _ = interrupted.as_mut().now_or_never();
         std::thread::spawn(move || {
             let asked = Conversation { dir: &dir, invocation: &invocation }.hold(&mut setup);
             // Nobody waits any more after an interrupt.

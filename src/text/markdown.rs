@@ -455,7 +455,12 @@ impl Html {
         const CELL: &str =
             "padding:6px 10px;border:1px solid #d1d9e0;text-align:left;vertical-align:top";
         let style = "border-collapse:collapse;margin:0 0 16px 0;width:100%";
-        self.open("table", "t", style, " cellpadding=\"0\" cellspacing=\"0\"");
+        // On a page it scrolls where it is wide, also by the keyboard.
+        let more = match self.look {
+            Look::Page => " tabindex=\"0\"",
+            _ => " cellpadding=\"0\" cellspacing=\"0\"",
+        };
+        self.open("table", "t", style, more);
         for row in node.children() {
             let is_header = matches!(row.data.borrow().value, NodeValue::TableRow(true));
             if is_header && row.children().all(|cell| words_of(cell).trim().is_empty()) {

@@ -55,6 +55,7 @@ impl From<WorkflowError> for CliError {
             WorkflowError::KeyCollision { .. } => Self::could_not(message)
                 .help("two ids differ only in case or in signs that a key cannot hold; rename one under `crm.file.name`, or hand it over from another ledger"),
             WorkflowError::File { .. } => Self::could_not(message).help("fix the file by hand; `handoff validate` shows the line"),
+            WorkflowError::NotRead(_) => Self::could_not(message).help("fix it, as `handoff validate` shows, and run this again; nothing was written"),
             WorkflowError::NoHandoff(_) => Self { exit: super::Exit::Nothing, ..Self::could_not(message) }
                 .help("`handoff status` lists the open handoffs with their keys"),
             WorkflowError::NoPromise { key, .. } => Self::nothing(message)

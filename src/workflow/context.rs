@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::crm::{Crm, CrmError};
 use crate::deliver::Sink;
 use crate::ledger::{HistoryError, Ledger, LedgerError};
-use crate::model::{CrmName, DealId, Key, KeyError, Outcome, ProviderName};
+use crate::model::{CrmName, DealId, Gap, Key, KeyError, Outcome, ProviderName};
 use crate::text::quoted;
 use crate::time::Clock;
 use crate::yaml;
@@ -132,6 +132,9 @@ pub enum WorkflowError {
         /// What is wrong and where.
         error: yaml::Error,
     },
+    /// A part of the ledger that cannot be read, and may hold what is looked for.
+    #[error("{} cannot be read: {}", .0.what, .0.why)]
+    NotRead(Gap),
     /// There is no such handoff.
     #[error("the ledger has no handoff {0}")]
     NoHandoff(Key),

@@ -165,15 +165,19 @@ fn handoffs_of(
         }
         Err(why) => Some(Err(Gap::new(folder().path, why))),
     });
+    let mut unread = found.gaps;
     let mut keys = Vec::new();
     for found in found.rows {
         match found {
             Ok(key) => keys.push(key),
-            // It may be the one: what cannot be read is found by `validate` and the audit.
-            Err(gap) => tracing::warn!("{} was not read: {}", gap.what, gap.why),
+            Err(gap) => unread.push(gap),
         }
     }
-    Ok(keys)
+    match unread.into_iter().next() {
+        // It may be the one.
+        Some(gap) if keys.is_empty() => Err(WorkflowError::NotRead(gap)),
+        _ => Ok(keys),
+    }
 }
 
 /// What a completed document is for one deal.

@@ -409,13 +409,26 @@ fn merged(
     if events.any(|it| it.via == crm.as_str() && it.reason.as_deref() == Some(&*why)) {
         return Ok(());
     }
-    let mut event = Event::new(context.now, EventKind::Corrected, crm.as_str());
+    record_of_deal(context, key, &stored, crm.as_str(), (deal, why), remarks)
+}
+
+/// Records what a CRM says of a deal itself, beside its answers.
+fn record_of_deal(
+    context: &Context,
+    key: &Key,
+    stored: &Stored,
+    crm: &str,
+    (deal, why): (&Deal, String),
+    remarks: &mut Remarks,
+) -> Result<(), WorkflowError> {
+    let mut event = Event::new(context.now, EventKind::Corrected, crm);
     event.reference = Some(deal.id.as_str().to_owned());
     event.reason = Some(why);
     super::recording::append(context, key, &stored.folder, vec![event], remarks).map(drop)
 }
 
-/// A deal that was lost or deleted and is not any more: said once.
+/// A deal that was lost or deleted and is not any more: said once, and only where
+/// the CRM says where it stands.
 fn goes_on(
     context: &Context,
     key: &Key,
@@ -425,13 +438,14 @@ fn goes_on(
     let Some(stored) = context.stored(key, None)? else { return Ok(()) };
     let Some(over) = stored.timeline.deal_is_over() else { return Ok(()) };
     let crm = deal.crm.as_str();
-    let now = if deal.outcome == Outcome::Won { "won" } else { "open" };
+    let now = match deal.outcome {
+        Outcome::Won => "won",
+        Outcome::Open => "open",
+        Outcome::Unknown | Outcome::Lost | Outcome::Gone => return Ok(()),
+    };
     let why = format!("{crm} says deal {} is {now} again", deal.id);
     remarks.push(format!("{why}; before: {over}"));
-    let mut event = Event::new(context.now, EventKind::Corrected, crm);
-    event.reference = Some(deal.id.as_str().to_owned());
-    event.reason = Some(why);
-    super::recording::append(context, key, &stored.folder, vec![event], remarks).map(drop)
+    record_of_deal(context, key, &stored, crm, (deal, why), remarks)
 }
 
 /// A deal that is lost or deleted: said once in the timeline, and nothing is

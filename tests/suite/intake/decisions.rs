@@ -237,6 +237,15 @@ fn a_void_that_names_no_deal_finds_its_handoff_also_by_sign() {
     sandbox.handoff("ledger", &["sign", "../void.json", "--format", "json"]).exits(4);
     bare[0]["data"]["id"] = json!("d9");
     sandbox.write("void.json", bare.to_string());
+    // What cannot be read may be its handoff.
+    let path = format!("ledger/{}/timeline.yaml", briefs(&sandbox)[0]);
+    let whole = fs::read(sandbox.join(&path)).unwrap();
+    sandbox.write(&path, "events: [");
+    sandbox.git("ledger", &["commit", "-qam", "broken"]);
+    let unread = sandbox.handoff("ledger", &["sign", "../void.json"]).exits(3);
+    assert!(unread.stderr.contains("cannot be read"), "{}", unread.stderr);
+    sandbox.write(&path, whole);
+    sandbox.git("ledger", &["commit", "-qam", "whole"]);
     let none = sandbox.handoff("ledger", &["sign", "../void.json"]).exits(4);
     assert!(none.stderr.contains("nothing stands on it"), "{}", none.stderr);
 }

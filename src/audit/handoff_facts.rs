@@ -268,7 +268,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     let ahead = ahead.max_by_key(|early| early.at - early.change.at);
     let exempted = digests.iter().filter_map(|digest| digest.exempted);
     let exempted = exempted.max_by_key(|change| change.order);
-    // A folder that was moved has its acceptance anew.
+    // A folder that was moved brings its acceptance with it.
     let last = digests.iter().filter_map(|digest| digest.accepted).map(|(_, at)| at).max();
     let accepted = digests.iter().filter_map(|digest| digest.accepted);
     let accepted = accepted.filter(|(_, at)| Some(*at) == last).map(|(change, _)| change);

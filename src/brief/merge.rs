@@ -319,7 +319,7 @@ mod tests {
         );
         assert_eq!(changed[0].kept, 1);
         assert_eq!(changed_answers(Schema::shipped(), &after, &after), []);
-        // One of two long promises is worded anew at its end: what differs is told.
+        // One of two long promises is worded again at its end: what differs is told.
         let long = |end: &str| format!("{}{end}", "the same words ".repeat(40));
         let promises = |end: &str| {
             let second = json!({"promise": long(end), "due": "2027-01-15"});

@@ -247,7 +247,7 @@ impl ConfirmedAnswers {
     }
 }
 
-/// One answer of a brief as sources are told of it.
+/// One answer of a brief as its sources see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BriefAnswer<'a> {
     /// The field, dotted.

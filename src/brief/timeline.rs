@@ -44,13 +44,13 @@ pub enum EventKind {
     Returned,
     /// The rep knows that it was returned.
     RepTold,
-    /// It was returned and came again.
+    /// It was returned and is resubmitted.
     Resubmitted,
-    /// The CSM knows what it came again with.
+    /// The CSM knows what it was resubmitted with.
     CsmTold,
     /// Somebody was reminded of what they owe.
     Reminded,
-    /// Somebody's manager was told of what is overdue.
+    /// Somebody's manager was told what is overdue.
     Escalated,
     /// Record the CSM's first human contact with the customer.
     Touched,

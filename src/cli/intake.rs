@@ -28,7 +28,7 @@ pub(super) const A_MOMENT: Duration = Duration::from_secs(3);
 /// How long it waits when nothing runs on afterwards: for as long as git may take.
 pub(super) const TO_THE_END: Duration = Duration::from_secs(300);
 
-/// How long to wait before a worker that broke off begins anew.
+/// How long to wait before a worker that broke off starts again.
 const RESTART: Duration = Duration::from_secs(5);
 
 /// What stands between the outside and the ledger.
@@ -141,7 +141,7 @@ impl Working {
             // Dropped at the end, however the thread ends.
             let _done: oneshot::Sender<()> = done;
             // A bug must not end the service: what was in hand is returned when the
-            // worker is made anew, and one event at fault goes to `failed/` by itself.
+            // worker is rebuilt, and one event at fault goes to `failed/` by itself.
             while std::panic::catch_unwind(AssertUnwindSafe(|| {
                 runtime.block_on(make().run(stop.clone()));
             }))

@@ -1,4 +1,4 @@
-//! `handoff render`: a brief's page anew.
+//! `handoff render`: a brief's page again.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `handoff serve`: webhooks are received, stored, answered, worked off.
+//! `handoff serve`: webhooks are received, stored, answered, processed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

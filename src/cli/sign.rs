@@ -288,7 +288,7 @@ fn decide(
     ))
 }
 
-/// What the payload of a file tells of; asks the provider's API where its secret
+/// What the payload of a file reports; asks the provider's API where its secret
 /// is there.
 pub(super) fn events_of(
     path: &Path,

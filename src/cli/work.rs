@@ -1,4 +1,4 @@
-//! `handoff work`: what others receive into the same inbox is worked off.
+//! `handoff work`: what others receive into the same inbox is processed.
 
 use clap::Args;
 use serde_json::json;
@@ -74,7 +74,7 @@ async fn until_stopped(
         std::sync::Arc::clone(&intake.metrics),
         stopped,
     )?;
-    invocation.print(format!("working off {}\n", intake.inbox.location()))?;
+    invocation.print(format!("processing {}\n", intake.inbox.location()))?;
     let broke_off = tokio::select! {
         told = told_to_stop() => told.map(|()| false)?,
         () = working.ended() => true,

@@ -44,7 +44,7 @@ pub enum MessageKind {
     Signed,
     /// The CSM returned it: the rep learns why.
     Returned,
-    /// It came again, was corrected, amended or given to somebody else: the
+    /// It was resubmitted, corrected, amended or given to somebody else: the
     /// CSM learns what changed.
     Changed,
     /// Something is due.
@@ -88,7 +88,7 @@ impl MessageKind {
         }
     }
 
-    /// The reminder, for whatever tells of new handoffs: it reminds, too.
+    /// The reminder, for whatever announces new handoffs: it reminds, too.
     pub(super) fn reminding(&self, reminder: &Arc<Reminder>) -> Option<Self> {
         (*self == Self::Signed).then(|| Self::Reminder(Arc::clone(reminder)))
     }
@@ -138,7 +138,7 @@ pub fn is_change(event: &Event) -> bool {
         || event.event == EventKind::DeadlineMoved && event.brief.is_some()
 }
 
-/// Whether the last change is that it came again after a return.
+/// Whether the last change is that it was resubmitted after a return.
 pub(super) fn is_resubmission(events: &[Event]) -> bool {
     let last = events.iter().rev().find(|event| is_change(event));
     last.is_some_and(|event| event.event == EventKind::Resubmitted)
@@ -147,7 +147,7 @@ pub(super) fn is_resubmission(events: &[Event]) -> bool {
 /// The part of a timeline in which a delivery is to be looked for: all of it,
 /// or what was recorded behind the last event that the delivery answers.
 /// `None` where there is nothing to answer: never returned, or returned and
-/// meanwhile settled; nothing changed that this sink has told of before.
+/// meanwhile settled; nothing changed that this sink has reported before.
 #[must_use]
 pub fn answered_part<'a>(
     delivery: EventKind,
@@ -166,7 +166,7 @@ pub fn answered_part<'a>(
         MessageKind::Changed => {
             let at = events.iter().rposition(is_change)?;
             let wanted = match events.get(at)?.event {
-                // Who has accepted or returned what came again knows it.
+                // Who has accepted or returned what was resubmitted knows it.
                 EventKind::Resubmitted => last(&verdicts) == Some(at),
                 _ => events.get(..at)?.iter().any(|it| it.via == via && is_told(it.event)),
             };
@@ -188,7 +188,7 @@ pub fn is_told(event: EventKind) -> bool {
     )
 }
 
-/// Whether a change is to be told of through this sink.
+/// Whether a change is to be reported through this sink.
 pub(super) fn is_to_be_told(timeline: &Timeline, via: &str) -> bool {
     let part = answered_part(EventKind::CsmTold, via, &timeline.events);
     part.is_some_and(|events| {

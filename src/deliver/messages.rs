@@ -149,7 +149,7 @@ impl Messages {
         self.fill("notice.slack.j2", medium, context)
     }
 
-    /// What people are told when a handoff was returned or came again;
+    /// What people are told when a handoff was returned or resubmitted;
     /// `mention` is our own markup that addresses them.
     ///
     /// # Errors
@@ -494,7 +494,7 @@ fn voided_document(handoff: &Handoff) -> Option<Value> {
     Some(json!({"name": name, "what": last.reason, "is_first": handoff.timeline.is_voided()}))
 }
 
-/// The later documents that people were not told of yet.
+/// The later documents that people were not told about yet.
 fn new_amendments(handoff: &Handoff) -> Vec<Value> {
     let list = |brief: &Value| brief["amendments"].as_array().cloned().unwrap_or_default();
     let known = handoff.told.as_ref().map(list).unwrap_or_default();

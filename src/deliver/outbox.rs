@@ -123,7 +123,7 @@ impl Outbox {
 
     fn file(&self, handoff: &Handoff) -> PathBuf {
         let extension = if self.event == EventKind::Welcomed { "json" } else { "md" };
-        // Each return is told of in a file of its own: `06-returned-2.md`.
+        // Each return is reported in a file of its own: `06-returned-2.md`.
         let step = self.kind.step(&handoff.timeline, self.event.as_str());
         let name = format!("{:02}-{step}.{extension}", self.number);
         Path::new(handoff.key.as_str()).join(name)

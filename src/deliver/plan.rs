@@ -202,7 +202,7 @@ pub fn plan(
     let excuse = excuse(timeline, circumstances);
     let mut steps: Vec<DeliveryStep> = wanted
         .iter()
-        // Nobody is told of a return that there was not.
+        // Nobody is told about a return that there was not.
         .filter_map(|wanted| {
             let events = part(wanted, &timeline.events, circumstances.brief_blob.as_deref())?;
             let state = state(wanted, events, circumstances, excuse.as_ref());
@@ -240,7 +240,7 @@ fn part<'a>(
     if !is_done {
         return answered;
     }
-    // Every change was told of; people may have edited the brief since.
+    // Every change was reported; people may have edited the brief since.
     let told = events.iter().rposition(|it| it.via == wanted.via && is_told(it.event))?;
     let made_of = events.get(told)?.brief.as_deref()?;
     if brief_blob.is_some_and(|now| now != made_of) {
@@ -276,7 +276,7 @@ fn state(
     if let Some(done) = done {
         return DeliveryState::Done { at: done.at, reference: done.reference.clone() };
     }
-    // Who was told of the handoff is told that its document was voided.
+    // Who was told about the handoff is told that its document was voided.
     let tells_it = wanted.event == EventKind::CsmTold && excuse == Some(&Settled::Voided);
     if let Some(excuse) = excuse.filter(|_| !tells_it) {
         return DeliveryState::Settled(excuse.clone());

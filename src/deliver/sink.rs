@@ -69,7 +69,7 @@ pub struct Handoff {
     pub timeline: Timeline,
     /// What is missing.
     pub missing: Vec<Missing>,
-    /// What changed since the CSM returned it, where it came again.
+    /// What changed since the CSM returned it, where it was resubmitted.
     pub changes: Vec<ChangedAnswer>,
     /// The brief as it was when people were last told, where that is known.
     pub told: Option<Value>,
@@ -194,7 +194,7 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
-    /// What trying again will not mend, and what to do.
+    /// What trying again will not fix, and what to do.
     #[must_use]
     pub fn permanent(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Permanent { message: message.into(), help: help.into() }

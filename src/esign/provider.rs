@@ -43,7 +43,7 @@ impl<S: ProviderSettings + 'static> From<S> for Box<dyn ProviderSettings> {
 /// What a believed request was for.
 #[derive(Debug, Clone)]
 pub enum Received {
-    /// It tells of documents.
+    /// It reports documents.
     Notification(Verified),
     /// It only tests the address (`callback_test`, a verification of intent):
     /// answer as accepted and do nothing.

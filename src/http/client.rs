@@ -386,7 +386,7 @@ impl Default for Limits {
     }
 }
 
-/// The requests of this process, by host and outcome. Clients are made anew for
+/// The requests of this process, by host and outcome. Clients are rebuilt for
 /// each batch of work, and the counts outlive them.
 static REQUESTS: Mutex<BTreeMap<(String, &'static str), u64>> = Mutex::new(BTreeMap::new());
 

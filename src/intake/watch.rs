@@ -100,7 +100,7 @@ impl FolderWatch {
                 watcher = self.watcher(&tell);
             }
             if !self.look().await {
-                // The system forgets a folder that was removed; it is told anew when it is made again.
+                // The system forgets a folder that was removed; it is told again when it is made again.
                 watcher = None;
             }
             let unclear = self.seen.values().any(|seen| matches!(seen, Seen::Unclear(_)));

@@ -411,7 +411,7 @@ impl Worker {
         }
     }
 
-    /// Has somebody told of a document that is to be held, once: the event keeps
+    /// Has somebody told about a document that is to be held, once: the event keeps
     /// that it was, and other events of the same document count.
     async fn tell_of_held(
         &self,
@@ -462,7 +462,7 @@ impl Worker {
 
     /// Makes held events due that are to be looked at again: those whose time
     /// has come, all of them at the start and after the rules have changed, and
-    /// those of deals that were told of.
+    /// those of deals that were reported.
     async fn look_at_held(&self, told: Option<&[DealId]>) -> Result<(), InboxError> {
         let now = (self.clock)();
         let rules = self.handler.rules();
@@ -485,7 +485,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Makes held events due whose documents another event has told of.
+    /// Makes held events due whose documents another event has reported.
     async fn look_at_documents(&self, told: &[DocumentKey]) -> Result<(), InboxError> {
         let now = (self.clock)();
         for held in self.inbox.list(&[EventState::Held], now).await? {
@@ -658,7 +658,7 @@ impl Worker {
 /// A document and its provider.
 type DocumentKey = (ProviderName, DocumentId);
 
-/// What the events that were worked off say of documents, so that what comes
+/// What the events that were processed say of documents, so that what comes
 /// later is judged by it: kinds that a person gave, and when one was voided.
 #[derive(Debug, Default)]
 struct Remembered {
@@ -674,7 +674,7 @@ struct Recalled {
 }
 
 impl Remembered {
-    /// Takes in an event that was worked off; gives the documents it tells of.
+    /// Takes in an event that was processed; gives the documents it reports.
     fn take(&mut self, envelope: &Envelope) -> Vec<DocumentKey> {
         let key = |id: &DocumentId| (envelope.provider.clone(), id.clone());
         let mut told = Vec::new();

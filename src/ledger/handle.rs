@@ -199,7 +199,7 @@ pub(super) fn branch_commit(
 
 /// The commit of a local branch, else of the remote's branch of that name. One
 /// that is not there and has a log is not taken for one that never was: its
-/// history would be begun anew.
+/// history would be started again.
 pub(super) fn branch_or_remote(
     repo: &Repository,
     branch: &str,

@@ -133,7 +133,7 @@ fn merge_file(
     }
     let name = path.rsplit('/').next().unwrap_or(path);
     if name == "README.md" && folder_of_file(path).is_some() {
-        // Rendered from the other two; whoever pushes renders it anew.
+        // Rendered from the other two; whoever pushes renders it again.
         return Ok(Some(theirs.to_vec()));
     }
     if name == "sources.yaml" && folder_of_file(path).is_some() {

@@ -28,7 +28,7 @@ pub struct Pushed {
     /// How often it was tried; 0 if the remote had everything.
     pub tries: u32,
     /// Folders into which both sides wrote. Their rendering may be stale:
-    /// render them anew and commit.
+    /// render them again and commit.
     pub merged: Vec<String>,
     /// What was left as it is in the checkout.
     pub remarks: Vec<CheckoutRemark>,

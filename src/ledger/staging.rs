@@ -26,7 +26,7 @@ const PACK_FROM: usize = 120;
 const NEW: &str = "new";
 
 /// Folders whose objects are as large as this are remembered and packed as what
-/// each commit changed: a month's is written anew for each handoff in it.
+/// each commit changed: a month's is rewritten for each handoff in it.
 const LARGE: usize = 1_024;
 
 struct Made {

@@ -1,4 +1,4 @@
-//! A tree with some files changed: only the folders on the way are written anew.
+//! A tree with some files changed: only the folders on the way are rewritten.
 
 use std::collections::BTreeMap;
 

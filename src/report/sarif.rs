@@ -203,7 +203,7 @@ fn result(
 
 /// What makes two findings of different runs the same one: rule, handoff,
 /// question and the line's text; never the line's number or the message, which
-/// may tell of time that passes.
+/// may name time that passes.
 fn mark(finding: &Finding) -> String {
     let place = &finding.place;
     let whose = finding.key.as_ref().map(crate::model::Key::as_str).or(place.file.as_deref());

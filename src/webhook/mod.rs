@@ -1,4 +1,4 @@
-//! Receiving webhooks, whether they tell of signatures or of deals: requests
+//! Receiving webhooks, whether they report signatures or deals: requests
 //! and answers, secrets compared in constant time, limits, reasons to refuse,
 //! the identity of a delivery. Knows no vendor. May use floors below (`model`,
 //! `text`).

@@ -51,7 +51,7 @@ pub struct RouteNames<'a> {
 }
 
 /// The route of one sender: its names, what it needs, how it is answered. What
-/// it tells of is the matter of the room that makes the route.
+/// it reports is the matter of the room that makes the route.
 pub trait Route: Send + Sync {
     /// What it is called, and what it needs.
     fn names(&self) -> RouteNames<'_>;

@@ -94,7 +94,7 @@ pub(super) fn compose(
         deal.insert("company_id".to_owned(), json!(id));
     }
     let Known { csm, section } = known(&Value::Object(sections.clone()));
-    // What stood in the brief when it was made is not told anew.
+    // What stood in the brief when it was made is not told again.
     let was_signed = before.is_some_and(|before| View::of(before).is_signed());
     let section = match before.and_then(|before| before.get("earlier")) {
         Some(told) => Some(told.clone()),

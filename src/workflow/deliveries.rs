@@ -242,7 +242,7 @@ pub fn handoff_of(
     }))
 }
 
-/// The brief as it was when people were last told of it: the oldest of what
+/// The brief as it was when people were last told about it: the oldest of what
 /// the sinks know, else as it was before it last changed.
 fn told(context: &Context, stored: &Stored) -> Option<Value> {
     let events = &stored.timeline.events;
@@ -264,7 +264,7 @@ fn told(context: &Context, stored: &Stored) -> Option<Value> {
     }
 }
 
-/// The answers that are others than people were told; of one that came again,
+/// The answers that are others than people were told; of one that was resubmitted,
 /// others than the CSM returned.
 fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<ChangedAnswer> {
     let events = &stored.timeline.events;
@@ -278,7 +278,7 @@ fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<Chan
     }
 }
 
-/// A missing answer as the sinks are told of it.
+/// A missing answer as the sinks show it.
 pub(super) fn gap(field: MissingField) -> Missing {
     let MissingField { question, field, ask, example, .. } = field;
     Missing { question, field, ask, example }

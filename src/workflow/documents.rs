@@ -1,7 +1,7 @@
 //! What a completed document is: a contract, an amendment, nothing for us, or
 //! not certain. One decision for `serve`, `watch`, `catch-up`, `sign`, drafts and
 //! `audit --signatures`. Also which documents the ledger has handed over, and what
-//! senders tell of later: a document voided, a deal won.
+//! senders report later: a document voided, a deal won.
 
 use std::collections::BTreeSet;
 

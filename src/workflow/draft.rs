@@ -237,7 +237,7 @@ fn write(
     ))
 }
 
-/// The draft as the request tells of it; links go to its branch.
+/// The draft as the request shows it; links go to its branch.
 fn handoff_of(
     context: &Context,
     drafted: &Drafted,

@@ -134,7 +134,7 @@ pub(super) struct Workflows {
     pub(super) remarks: Vec<String>,
 }
 
-/// Whether the issue form is of use: nothing else tells of every deal.
+/// Whether the issue form is of use: nothing else reports every deal.
 pub(super) fn wants_form(config: &Config) -> bool {
     let connected = config.crm.row().is_some_and(|row| !row.workflow_secrets.is_empty());
     !connected || Providers::new(&config.esign, &[]).configured().next().is_none()

@@ -295,7 +295,7 @@ pub(super) fn changed_since_acceptance(stored: &Stored) -> bool {
 fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
     let same_matter: &[EventKind] = match told.kind {
         EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted => {
-            // What changed after the acceptance is accepted anew.
+            // What changed after the acceptance is accepted again.
             &[
                 EventKind::Accepted,
                 EventKind::Returned,

@@ -165,7 +165,7 @@ pub(super) fn append(
     };
     let mut new: Vec<Event> =
         events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
-    // What a CSM returns or accepts is the brief as they see it; what comes again, and what is
+    // What a CSM returns or accepts is the brief as they see it; what is resubmitted, and what is
     // accepted again, is compared with it.
     let verdicts = [EventKind::Returned, EventKind::Accepted];
     for event in new.iter_mut().filter(|event| verdicts.contains(&event.event)) {

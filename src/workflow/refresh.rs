@@ -214,7 +214,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// One that cannot be read begins anew.
+    /// One that cannot be read starts again.
     #[expect(
         clippy::disallowed_methods,
         reason = "its fields are typed: one that stands twice is refused"
@@ -542,7 +542,7 @@ pub(super) fn signature_in(brief: &Brief, signer_in: &Value) -> Signature {
     }
 }
 
-/// A returned handoff comes again; any other is corrected.
+/// A returned handoff is resubmitted; any other is corrected.
 pub(super) fn kind_of(timeline: &Timeline) -> EventKind {
     match timeline.verdict() {
         Some(event) if event.event == EventKind::Returned => EventKind::Resubmitted,

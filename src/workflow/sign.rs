@@ -533,7 +533,7 @@ fn is_of_deal(brief: View<'_>, found: &Found) -> bool {
 }
 
 /// The same document may be known under its deal later; the same deal may be
-/// signed anew. Only two different deals, or two documents without a deal,
+/// signed again. Only two different deals, or two documents without a deal,
 /// are two handoffs.
 fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
     match (before.deal(), now.deal()) {

@@ -68,7 +68,7 @@ pub struct Return {
     pub by: Option<String>,
     /// Why.
     pub reason: Option<String>,
-    /// When it came again, or was accepted all the same.
+    /// When it was resubmitted, or was accepted all the same.
     pub answered_at: Option<DateTime<Utc>>,
     /// From the return to the answer, or until now.
     pub seconds: i64,

@@ -469,7 +469,7 @@ fn is_onboarding(kind: EventKind) -> bool {
     matches!(kind, EventKind::OnboardingSeen | EventKind::OnboardingDone)
 }
 
-/// Whether a target may still tell of a handoff: what is done was read before,
+/// Whether a target may still report on a handoff: what is done was read before,
 /// but for an onboarding project, which goes on after that.
 #[must_use]
 pub fn may_tell_more(row: &StatusRow, readers: &[Box<dyn Reader>]) -> bool {
@@ -524,14 +524,14 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Ju
     if recorded {
         return Judged::Known;
     }
-    // What changed after an acceptance is accepted anew.
+    // What changed after an acceptance is accepted again.
     let is_later_word = |kind| match kind {
         EventKind::Corrected | EventKind::Amended => act.kind == EventKind::Accepted,
         kind => is_verdict(kind) || kind == EventKind::Resubmitted,
     };
     let last = timeline.events.iter().rev().find(|event| is_later_word(event.event));
     match last {
-        // A brief that was edited by hand since is accepted anew.
+        // A brief that was edited by hand since is accepted again.
         Some(last)
             if last.event == act.kind
                 && act.kind == EventKind::Accepted

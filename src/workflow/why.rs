@@ -343,7 +343,7 @@ impl Telling<'_> {
         Ok(own.and_then(|own| own.answers.get(pointer).cloned()))
     }
 
-    /// Tells of an answer that a tool proposed in this version, and who merged it.
+    /// Reports an answer that a tool proposed in this version, and who merged it.
     fn proposed(&self, number: usize, told: &mut SourcedAnswer) -> Result<bool, WorkflowError> {
         let (file, brief) = &self.versions[number];
         let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;

@@ -1,7 +1,7 @@
 //! Chromium, driven over a pair of pipes. It is not on every machine: what
 //! needs it runs where `HANDOFF_BROWSER=1` asks for it, and says so where it
 //! does not. `HANDOFF_AXE` names an axe.min.js to judge pages with;
-//! `HANDOFF_UPDATE_PICTURES=1` draws those in docs/images anew.
+//! `HANDOFF_UPDATE_PICTURES=1` draws those in docs/images again.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -36,7 +36,7 @@ pub(crate) fn is_here(test: &str) -> bool {
     is_here
 }
 
-/// Stores a picture of the docs where they are to be drawn anew. Fonts differ
+/// Stores a picture of the docs where they are to be drawn again. Fonts differ
 /// between machines, so they are not compared.
 pub(crate) fn keep_picture(name: &str, bytes: &[u8]) {
     assert!(bytes.starts_with(b"\x89PNG"), "it is a picture");

@@ -1,6 +1,6 @@
 //! `schema/config.schema.json` and the tables of docs/configuration.md are made
 //! from the types that read `handoff.yaml`. `UPDATE=1 cargo test config_reference`
-//! writes both anew.
+//! writes both again.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -63,9 +63,9 @@ fn printed_twice(sandbox: &Sandbox) -> Vec<String> {
     let run = |line: &&[&str]| sandbox.handoff("ledger", line);
     let kept: Vec<Ran> = lines.iter().map(run).collect();
     fs::remove_dir_all(folders(sandbox)).unwrap();
-    for (kept, anew) in kept.iter().zip(lines.iter().map(run)) {
-        assert_eq!((kept.code, &kept.stdout), (anew.code, &anew.stdout), "{}", kept.line);
-        assert_eq!(kept.stderr, anew.stderr, "{}", kept.line);
+    for (kept, again) in kept.iter().zip(lines.iter().map(run)) {
+        assert_eq!((kept.code, &kept.stdout), (again.code, &again.stdout), "{}", kept.line);
+        assert_eq!(kept.stderr, again.stderr, "{}", kept.line);
     }
     kept.into_iter().map(|ran| ran.stdout).collect()
 }
@@ -130,7 +130,7 @@ fn what_is_kept_is_ignored_wherever_it_is_cut_or_changed() {
                 assert_eq!(&ran.stdout, expected, "{kind} at byte {at}");
             }
         }
-        assert_eq!(fs::read(file).unwrap(), whole, "{kind} was made anew");
+        assert_eq!(fs::read(file).unwrap(), whole, "{kind} was rebuilt");
     }
 }
 
@@ -255,14 +255,14 @@ fn signed() -> (Sandbox, impl Fn(&Sandbox) -> serde_json::Value) {
 fn what_was_delivered_is_told_from_what_is_kept_and_not_read_again() {
     let (sandbox, _) = signed();
     let dry = ["deliver", "--dry-run", "--format", "json"];
-    let anew = sandbox.handoff("ledger", &dry).exits(0).json();
-    assert_eq!(anew["handoffs"][0]["key"], "hubspot-18640329741");
-    assert_eq!(anew["handoffs"][0]["would"], serde_json::json!([]));
-    assert!(!anew["handoffs"][0]["deliveries"].as_array().unwrap().is_empty(), "{anew}");
+    let again = sandbox.handoff("ledger", &dry).exits(0).json();
+    assert_eq!(again["handoffs"][0]["key"], "hubspot-18640329741");
+    assert_eq!(again["handoffs"][0]["would"], serde_json::json!([]));
+    assert!(!again["handoffs"][0]["deliveries"].as_array().unwrap().is_empty(), "{again}");
     assert!(!kept(&sandbox, "handoffs").is_empty());
     sandbox.handoff("ledger", &["deliver"]).exits(0);
     lose_the_files(&sandbox, None);
-    assert_eq!(sandbox.handoff("ledger", &dry).exits(0).json(), anew);
+    assert_eq!(sandbox.handoff("ledger", &dry).exits(0).json(), again);
     sandbox.handoff("ledger", &["deliver"]).exits(0);
 }
 

@@ -225,7 +225,7 @@ fn only_what_changed_since_a_revision_is_listed() {
     let base = ledger.tip().expect("a tip").expect("a commit").to_string();
     world.git(&root, &["branch", "other"]);
     commit(&ledger, &signed(4));
-    commit(&ledger, &Change::new(folder(1), "x", at(0)).put("README.md", "anew\n"));
+    commit(&ledger, &Change::new(folder(1), "x", at(0)).put("README.md", "again\n"));
     let gone = ["brief.yaml", "timeline.yaml", "README.md"]
         .into_iter()
         .fold(Change::new(folder(2), "x", at(0)), Change::delete);

@@ -118,7 +118,7 @@ fn one_handoff_changed_on_both_sides_has_the_events_of_both() {
     event(two, EventKind::Notified, "slack", 40);
     one.push("origin", at(300)).expect("pushed");
     let pushed = two.push("origin", at(300)).expect("pushed");
-    assert_eq!(pushed.merged, [folder(1)], "to be rendered anew");
+    assert_eq!(pushed.merged, [folder(1)], "to be rendered again");
     let all = [EventKind::Signed, EventKind::Notified, EventKind::TaskOpened];
     assert_eq!(events(two, 1), all);
     one.catch_up("origin", at(400)).expect("caught up");

@@ -274,5 +274,5 @@ fn fix() {
     let stale = || sandbox.handoff("ledger", &["validate"]).stdout.contains("stale-rendering");
     assert!(stale());
     sandbox.handoff("ledger", &["validate", "--fix"]);
-    assert!(!stale(), "it is rendered anew");
+    assert!(!stale(), "it is rendered again");
 }

@@ -1,4 +1,4 @@
-//! A return notifies the rep once, runs its own clock, and what comes again
+//! A return notifies the rep once, runs its own clock, and what is resubmitted
 //! says what changed: the real binary and fakes of the vendors.
 
 use std::fs;

@@ -362,7 +362,7 @@ impl Soak {
         eventually("everything is accepted", || {
             (self.open.load(Ordering::SeqCst) == 0).then_some(())
         });
-        eventually("everything is worked off", || {
+        eventually("everything is processed", || {
             let listed = self.run(&["inbox", "list", "--format", "json"]).json();
             let events = listed["events"].as_array().unwrap();
             let waiting: Vec<&str> = events

@@ -76,8 +76,8 @@ fn a_new_folder_of_a_key_that_another_month_has_is_a_duplicate() {
     };
     brief(&sandbox, &folder(11, 2).replace("customer", "other"), 2);
     commit(&sandbox);
-    let anew = said(&sandbox);
-    assert_eq!(said(&sandbox), anew, "with the names that were kept");
+    let again = said(&sandbox);
+    assert_eq!(said(&sandbox), again, "with the names that were kept");
     // Not what was there before, and did not change.
     brief(&sandbox, &folder(11, 6), 6);
     commit(&sandbox);

@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
     let accepted = handoff.last(EventKind::Accepted)?;
-    // By their order, as a push that was made again dates commits anew. What handoff
+    // By their order, as a push that was made again dates commits again. What handoff
     // wrote itself has an event of its own, which asks the CSM to accept again.
     let known = handoff.accepted?.order;
     let edits: Vec<_> = handoff

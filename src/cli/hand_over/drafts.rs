@@ -79,7 +79,7 @@ async fn draft(
     let (asking, telling) = (sinks.asking.as_deref(), &sinks.telling);
     let drafted = match workflow::draft(context, source, None, asking, telling).await {
         Ok(drafted) => drafted,
-        // It was signed before this was worked off.
+        // It was signed before this was processed.
         Err(WorkflowError::DoesNotFit { key, message }) => {
             tracing::info!(key = key.as_str(), why = terminal(&message), "no draft");
             return Ok(());

@@ -116,7 +116,7 @@ pub(super) struct HubSpotApi {
     account: AccountFacts,
 }
 
-/// Areas that tell of the account and not of one deal.
+/// Areas that concern the account and not one deal.
 const OF_ACCOUNT: [&str; 4] = ["account-info", "crm/pipelines", "crm/properties", "crm/owners"];
 
 impl HubSpotApi {

@@ -26,7 +26,7 @@ pub(super) struct PipedriveApi {
     account: AccountFacts,
 }
 
-/// Whether a path tells of the company and not of one deal.
+/// Whether a path concerns the company and not one deal.
 fn is_of_account(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     matches!(name, "me" | "users" | "pipelines" | "stages") || name.ends_with("Fields")

@@ -386,7 +386,7 @@ impl SalesforceApi {
         self.all(&self.query_path(soql, true)).await
     }
 
-    /// Every record of a query that tells of the org and not of one deal.
+    /// Every record of a query that concerns the org and not one deal.
     pub(super) async fn query_once(&self, soql: &str) -> Result<Vec<Value>, Failure> {
         let path = self.query_path(soql, false);
         self.account.list_once(&path, self.all(&path)).await

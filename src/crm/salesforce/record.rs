@@ -427,7 +427,7 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
 /// The account's field with the one that it was merged into.
 pub(super) const MASTER: &str = "MasterRecordId";
 
-/// The account beside an opportunity, as far as the query tells of it.
+/// The account beside an opportunity, as far as the query returns it.
 pub(super) fn company_of(record: &Value) -> Company {
     let account = &record["Account"];
     let mut properties = properties(account);

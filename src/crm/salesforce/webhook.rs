@@ -28,7 +28,7 @@ const LONGEST_VALUE: usize = 200;
 pub(super) struct OutboundMessage {
     /// The organization, as it writes its id.
     pub(super) organization_id: String,
-    /// The records it tells of.
+    /// The records it reports.
     pub(super) notifications: Vec<Notification>,
 }
 

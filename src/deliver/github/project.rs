@@ -86,7 +86,7 @@ fragment day on ProjectV2Item {
   fieldValueByName(name: $field) { ... on ProjectV2ItemFieldDateValue { date createdAt updatedAt } }
 }";
 
-/// What of a task tells of its deadline: its id for GraphQL and its milestone.
+/// What of a task shows its deadline: its id for GraphQL and its milestone.
 pub(super) type Dated<'a> = (Option<&'a str>, Option<&'a Milestone>);
 
 /// The milestone's day, where it is not the one that tasks are put in and the

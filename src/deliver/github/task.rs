@@ -221,7 +221,7 @@ fn dropped(asked: &Value, issue: &Issue) -> Vec<String> {
 }
 
 // The task follows a brief that changed: the machine's part of the body,
-// title, labels, assignee and deadline are set anew, and a comment tells the
+// title, labels, assignee and deadline are set again, and a comment tells the
 // CSM what changed where they must know.
 
 /// Keeps the task of each handoff in line with its brief.
@@ -354,7 +354,7 @@ impl Follows for GithubFollow {
         "there is no task on GitHub yet".to_owned()
     }
 
-    /// The comment is made last. Without one, setting the same anew changes nothing.
+    /// The comment is made last. Without one, setting the same again changes nothing.
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
         if !is_to_be_told(&handoff.timeline, "github") {
             return Ok(None);

@@ -27,7 +27,7 @@ pub(super) struct Jira {
     pub(super) api: Api,
     pub(super) messages: Messages,
     /// What this process made itself: JQL sees it only some seconds later, and
-    /// a try that failed half-way must not begin anew in between.
+    /// a try that failed half-way must not start again in between.
     pub(super) made: Mutex<BTreeMap<(Key, String), String>>,
 }
 

@@ -220,7 +220,7 @@ impl Reader for JiraReader {
         if let Some(moved) = moved {
             seen.deadline(moved);
         }
-        // It can only tell of a first touch that is not known yet.
+        // It can only report a first touch that is not known yet.
         if handoff.timeline.first(EventKind::Touched).is_none()
             && let Some(task) = self.first_touch_done(handoff).await?
             && let Some(change) = self.last_change(&task, "status").await?

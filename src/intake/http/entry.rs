@@ -12,9 +12,9 @@ use crate::webhook::{DeliveryId, Rejection, Request, Route};
 /// A sender's route.
 #[derive(Clone, Copy)]
 pub(super) enum Entry<'a> {
-    /// An e-sign provider, which tells of signatures.
+    /// An e-sign provider, which reports signatures.
     Signatures(&'a dyn Provider),
-    /// A CRM, which tells of deals that may have been won.
+    /// A CRM, which reports deals that may have been won.
     Deals(&'a dyn Trigger),
 }
 

@@ -16,7 +16,7 @@ use super::Service;
 const LOOKED_AT: usize = 1_000;
 
 /// `/healthz`: alive. Degraded, and still 200, when something waits for a person:
-/// to start the process anew would fix nothing.
+/// to start the process again would fix nothing.
 pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
     let counts = match counts(&service).await {
         Ok(counts) => counts,
@@ -43,7 +43,7 @@ pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
 }
 
 /// `/readyz`: events can be stored and the ledger can be read. What keeps them
-/// from being worked off is named, and is no reason to send them elsewhere.
+/// from being processed is named, and is no reason to send them elsewhere.
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     let checked = match service.inbox.check_writable().await {
         Ok(()) => unpushed(&service).await,
@@ -86,7 +86,7 @@ async fn unpushed(service: &Arc<Service>) -> Result<usize, String> {
         .unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// How long ago the oldest event came that is not worked off yet, however
+/// How long ago the oldest event came that is not processed yet, however
 /// often it was tried since; `None` where there is none, or too many to look at.
 async fn oldest_waiting(service: &Service, counts: &InboxCounts) -> Option<i64> {
     if counts.new + counts.work > LOOKED_AT {

@@ -29,7 +29,7 @@ pub enum EventState {
     Held,
     /// It was given up and waits for a person.
     Failed,
-    /// It was worked off, or dropped.
+    /// It was processed, or dropped.
     Done,
 }
 
@@ -276,7 +276,7 @@ impl Envelope {
         self.not_before = Some(now + chrono::TimeDelta::minutes(wait));
     }
 
-    /// What is told of it where it is held.
+    /// What is reported where it is held.
     #[must_use]
     pub fn held_document(&self) -> Option<HeldDocument> {
         let held = self.held.as_ref()?;

@@ -134,7 +134,7 @@ pub trait Inbox: Send + Sync {
 
     /// Puts an event in hand where it belongs now, as its envelope says: `New`
     /// waits until it is due, `Held` until its meaning is certain, `Failed` waits for a person, `Done` is remembered.
-    /// When this fails the event is worked off again, which makes nothing new.
+    /// When this fails the event is processed again, which makes nothing new.
     async fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError>;
 
     /// Counts the events.
@@ -161,7 +161,7 @@ pub trait Inbox: Send + Sync {
     ) -> Result<(), InboxError>;
 
     /// Gives an event up for good. It stays known for as long as those that
-    /// were worked off, so that the provider's own retry does not bring it back.
+    /// were processed, so that the provider's own retry does not bring it back.
     async fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError>;
 
     /// An event that may succeed later: due again after the wait that

@@ -36,7 +36,7 @@ pub struct FactsKind {
 }
 
 impl FactsKind {
-    /// A kind of facts. Another version of the program works them out anew.
+    /// A kind of facts. Another version of the program works them out again.
     #[must_use]
     pub fn new(name: &'static str, form: u32, basis: &[u8]) -> Self {
         let sum = Sha256::new()
@@ -211,7 +211,7 @@ impl FolderGroup {
         self.file.as_deref().map(|file| &file[range])
     }
 
-    /// Whether what was worked out anew is worth a new file.
+    /// Whether what was worked out again is worth a new file.
     #[must_use]
     pub fn is_worth_saving(&self, news: usize) -> bool {
         news >= WORTH_WRITING || (self.file.is_none() && news > 0)

@@ -1,7 +1,7 @@
 //! What was read of the ledger, kept in `<git folder>/handoff/`. Never needed
 //! for a correct answer: whatever does not fit (another format, a cut or
 //! foreign file, a tip that is no longer in the history) is ignored without a
-//! word and made anew.
+//! word and rebuilt.
 
 mod digests;
 mod file;

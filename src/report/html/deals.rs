@@ -86,7 +86,7 @@ impl<'a> Sets<'a> {
         label: impl Into<String>,
         deals: impl IntoIterator<Item = &'k DealKey>,
     ) -> String {
-        // Each deal once, in the order given: a set may tell of the slowest first.
+        // Each deal once, in the order given: a set may list the slowest first.
         let deals: IndexSet<i64> =
             deals.into_iter().filter_map(|key| self.places.get(key.as_str()).copied()).collect();
         let before = std::iter::once(0).chain(deals.iter().copied());

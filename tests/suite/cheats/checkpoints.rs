@@ -98,7 +98,7 @@ fn twelve_months_hold_together_and_each_break_is_named() {
     git(&["update-ref", &year.names[5], id.trim()]);
     year.verify().exits(0);
 
-    // One is written anew without the key: text changed, signature gone.
+    // One is rewritten without the key: text changed, signature gone.
     let text = git(&["cat-file", "tag", &year.names[11]]);
     let (body, _) = text.split_once("-----BEGIN").unwrap();
     let forged = year.ledger.sandbox.write("forged", body.replace("\"late\"", "\"on_time\""));
@@ -134,9 +134,9 @@ fn twelve_months_hold_together_and_each_break_is_named() {
     );
     // Its history is replaced by one in which it came in time.
     year.ledger.deals(&["1,Acme,Closed Won,2026-11-02 12:30,Riley Ross,100.00,USD,true,New"]);
-    git(&["checkout", "-q", "--orphan", "anew", "main~13"]);
+    git(&["checkout", "-q", "--orphan", "again", "main~13"]);
     git(&["commit", "-qm", "the settings"]);
-    git(&["branch", "-qf", "main", "anew"]);
+    git(&["branch", "-qf", "main", "again"]);
     git(&["checkout", "-q", "main"]);
     year.ledger.sign("1", "2026-11-02T12:30:00Z", "2026-11-02T13:00:00Z");
     let findings = year.audit()["findings"].to_string();

@@ -37,7 +37,7 @@ fn commits_are_signed_by_ssh_where_git_is_told_to() {
     let doctor = ledger.sandbox.handoff("l", &["doctor", "--offline"]).stdout;
     assert!(doctor.contains("git signs every commit of handoff"), "{doctor}");
 
-    // What is put on top of the remote's is signed anew.
+    // What is put on top of the remote's is signed again.
     ledger.sandbox.git(".", &["clone", "-q", "--bare", "l", "remote.git"]);
     ledger.sandbox.git("l", &["remote", "add", "origin", "../remote.git"]);
     ledger.sandbox.git("l", &["fetch", "-q"]);

@@ -59,7 +59,7 @@ fn sources_that_were_removed_or_brought_back_are_found() {
     ledger.git_at("2026-11-03T09:00:00Z", &["commit", "-qm", "nobody needs it"]);
     ledger.is_found("sources-rewritten", "removed sources.yaml of");
     assert!(broken(&ledger)[0].contains("is missing"));
-    // A correction writes the file anew; the earlier one comes back.
+    // A correction writes the file again; the earlier one comes back.
     let (ledger, folder) = self::ledger();
     let path = format!("{folder}/sources.yaml");
     ledger.deals(&["1,Acme Corp,Closed Won,2026-11-02 10:00,Riley Ross,120.00,USD,true,New"]);

@@ -125,7 +125,7 @@ fn crm_binary_no_document_that_is_no_contract_writes_to_a_crm_or_tells_anybody()
                 &["watch", "../drop", "--no-push"],
                 &variables,
             );
-            eventually("two are held and one is worked off", || {
+            eventually("two are held and one is processed", || {
                 let held = fs::read_dir(world.sandbox.join("drop/held")).map_or(0, Iterator::count);
                 let listed = run(&["inbox", "list", "--all", "--format", "json"]).json();
                 let states = listed["events"].as_array().unwrap().iter();

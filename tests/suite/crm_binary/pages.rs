@@ -20,7 +20,7 @@ fn check(crm: &'static str, settings: &str, part: &str, what: &str) {
             fake.plan(part, pass.chain(std::iter::repeat_n(broken, 5)));
         }
         Fake::Salesforce(fake) => {
-            // The numbers of the queries begin anew.
+            // The numbers of the queries start again.
             fake.state().cursors.clear();
             world.fail(part, 4, 502, &json!([{"errorCode": "X", "message": "Bad gateway"}]));
         }

@@ -1,4 +1,4 @@
-//! `docs/esign.md` tells of every provider and secret, and its examples are
+//! `docs/esign.md` lists every provider and secret, and its examples are
 //! accepted as they stand.
 
 use std::fs;

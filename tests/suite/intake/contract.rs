@@ -92,7 +92,7 @@ pub(super) async fn what_fails_comes_back_and_is_given_up_and_a_person_decides(i
     assert_eq!((found.name, found.state), (name.clone(), EventState::Failed));
     inbox.retry(&name, at, None).await.unwrap();
     let claimed = claim_soon(inbox, at, 1).await;
-    assert_eq!(claimed[0].envelope.attempts, 0, "a person's retry begins anew");
+    assert_eq!(claimed[0].envelope.attempts, 0, "a person's retry starts again");
     let refused = inbox.discard(&name, at).await.unwrap_err();
     assert!(matches!(refused, InboxError::NotHere { .. }), "what is in hand: {refused}");
     inbox.give_back(&claimed[0]).await.unwrap();

@@ -58,9 +58,9 @@ fn a_2xx_means_exactly_one_brief_however_often_the_server_is_killed() {
     let sandbox = ledger();
     let start = || Running::serve(&sandbox);
     let mut server = sent_while_killed(&sandbox, EVENTS, &[60, 200, 460, 800, 1_100], start);
-    // And while nothing comes and what came is worked off.
+    // And while nothing comes and what came is processed.
     for done in [EVENTS / 2, EVENTS * 3 / 4] {
-        eventually("events are worked off", || {
+        eventually("events are processed", || {
             let health = get(server.address(), "/healthz").json();
             let count = health["inbox"]["done"].as_u64().unwrap_or_default();
             (count >= done as u64).then_some(())

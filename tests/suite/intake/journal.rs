@@ -52,7 +52,7 @@ fn taken(bytes: &[u8]) -> (Vec<EventName>, bool) {
     names.sort();
     let mut shown: Vec<EventName> = listed.into_iter().map(|it| it.name).collect();
     shown.sort();
-    assert_eq!(shown, names, "what is shown is what is worked off");
+    assert_eq!(shown, names, "what is shown is what is processed");
     assert_eq!(journal(folder.path(), "segment"), Vec::<PathBuf>::new(), "it is not needed");
     (names, !journal(folder.path(), "damaged").is_empty())
 }

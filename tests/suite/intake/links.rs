@@ -341,7 +341,7 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
     );
     let readme = page.file("README.md");
     for words in ["**Metric:** Days to productive ✓", "**Complexity:** medium ✓"] {
-        assert!(readme.contains(words), "the page is rendered anew and marks it: {readme}");
+        assert!(readme.contains(words), "the page is rendered again and marks it: {readme}");
     }
     assert!(readme.contains("NetSuite"), "{readme}");
     // Sent twice: once.

@@ -151,7 +151,7 @@ impl Running {
             }
             assert!(
                 start.elapsed() < PATIENCE,
-                "the inbox is not worked off: {health}\n{}",
+                "the inbox is not processed: {health}\n{}",
                 self.log()
             );
             std::thread::sleep(Duration::from_millis(50));

@@ -25,7 +25,7 @@ proptest! {
         let repo = Repo::imported(&history(seed, 80).bytes);
         store(&repo, seed);
         let commits = oracle::commits(&repo, "main");
-        // The branch goes to and fro: forwards the cache is extended, backwards it is made anew.
+        // The branch goes to and fro: forwards the cache is extended, backwards it is rebuilt.
         for tip in tips.into_iter().map(|tip| tip % commits.len()).chain([commits.len() - 1]) {
             repo.git(&["update-ref", "refs/heads/main", &commits[tip].id.to_string()]);
             let warm = repo.scan();
@@ -73,7 +73,7 @@ fn a_cache_that_was_cut_changed_or_is_of_another_kind_is_ignored() {
     for bytes in bad {
         std::fs::write(cache_file(&repo), &bytes).expect("writes");
         assert_eq!(repo.scan(), truth);
-        assert_eq!(std::fs::read(cache_file(&repo)).expect("a cache"), good, "made anew");
+        assert_eq!(std::fs::read(cache_file(&repo)).expect("a cache"), good, "rebuilt");
     }
 }
 

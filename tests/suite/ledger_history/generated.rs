@@ -59,15 +59,15 @@ pub(super) fn history(seed: u64, commits: usize) -> Stream {
             change(&mut stream, &mut random);
         }
         marks.push(mark);
-        // A line that began anew would end the history; one seed in seven has that.
-        let anew = match parents.first() {
+        // A line that began again would end the history; one seed in seven has that.
+        let again = match parents.first() {
             None => !on_trunk,
             Some(first) => anew_lines.contains(first),
         };
-        if anew {
+        if again {
             anew_lines.insert(mark);
         }
-        let may_switch = !anew || seed.is_multiple_of(7);
+        let may_switch = !again || seed.is_multiple_of(7);
         if on_trunk || (may_switch && random.u8(..) < 12) {
             trunk = Some(mark);
         }

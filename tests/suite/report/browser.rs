@@ -122,7 +122,7 @@ fn ten_thousand_deals_and_odd_companies_work() {
 }
 
 /// The page's picture in the docs. Fonts differ between machines, so it is not
-/// compared; `HANDOFF_BROWSER=1 HANDOFF_UPDATE_PICTURES=1` draws it anew.
+/// compared; `HANDOFF_BROWSER=1 HANDOFF_UPDATE_PICTURES=1` draws it again.
 #[test]
 fn the_page_can_be_photographed() {
     let Some(browser) = Browser::start("the_page_can_be_photographed") else { return };

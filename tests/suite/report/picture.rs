@@ -1,6 +1,6 @@
 //! Pictures of the terminal for the README and the docs. They are drawn from
 //! what the program really prints and compared on each run, so they cannot
-//! rot. `HANDOFF_UPDATE_PICTURES=1 cargo nextest run picture` draws them anew.
+//! rot. `HANDOFF_UPDATE_PICTURES=1 cargo nextest run picture` draws them again.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,8 +16,8 @@ const COLUMN: f64 = 8.43;
 const LINE: f64 = 19.0;
 
 /// Compares the picture of a terminal with the one in `docs/images/`, or
-/// draws it anew where that is asked for. `text` may hold ANSI colours.
-#[allow(clippy::disallowed_methods, reason = "a test that asks whether to draw anew")]
+/// draws it again where that is asked for. `text` may hold ANSI colours.
+#[allow(clippy::disallowed_methods, reason = "a test that asks whether to draw again")]
 pub(crate) fn assert_picture(name: &str, command: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images").join(name);
     let drawn = draw(command, text);
@@ -29,7 +29,7 @@ pub(crate) fn assert_picture(name: &str, command: &str, text: &str) {
     assert!(
         there == drawn,
         "docs/images/{name} is not what `{command}` prints any more; \
-         draw it anew: HANDOFF_UPDATE_PICTURES=1 cargo nextest run picture"
+         draw it again: HANDOFF_UPDATE_PICTURES=1 cargo nextest run picture"
     );
 }
 

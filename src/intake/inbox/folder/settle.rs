@@ -15,7 +15,7 @@ use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::Claimed;
 use crate::model::DocumentKind;
 
-/// So many files are made before the oldest events are worked off.
+/// So many files are made before the oldest events are processed.
 const AT_ONCE: usize = 256;
 /// So long a delivery that comes again is recognised.
 const REMEMBERED: Days = Days::new(30);
@@ -103,7 +103,7 @@ impl Spool {
     /// # Errors
     /// When its file cannot be written or moved; the next start returns it.
     pub fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError> {
-        // What is done has not changed since it was read, but for what it tells of others.
+        // What is done has not changed since it was read, but for what it says about others.
         if to != EventState::Done || !claimed.envelope.voided.is_empty() {
             self.rewrite(claimed)?;
         }
@@ -148,7 +148,7 @@ impl Spool {
     }
 
     /// Gives an event up for good. It stays known for as long as those that
-    /// were worked off, so that the provider's own retry does not bring it back.
+    /// were processed, so that the provider's own retry does not bring it back.
     ///
     /// # Errors
     /// When it is neither new, held nor failed, or its file cannot be written.

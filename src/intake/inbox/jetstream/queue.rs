@@ -225,7 +225,7 @@ impl JetStreamInbox {
         let again = message.info().is_ok_and(|info| info.delivered > 1);
         let done = self.streams.subject(Lane::Done, &name);
         if again && self.last(&self.streams.done, &done).await?.is_some() {
-            // It was worked off, and its worker ended before it could say so.
+            // It was processed, and its worker ended before it could say so.
             self.confirm(&message).await?;
             return Ok(None);
         }

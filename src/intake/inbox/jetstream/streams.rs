@@ -68,7 +68,7 @@ pub(super) struct Streams {
     pub(super) held: Stream,
     /// Dead letters.
     pub(super) failed: Stream,
-    /// What was worked off or dropped.
+    /// What was processed or dropped.
     pub(super) done: Stream,
     /// What hands events of the queue to workers.
     pub(super) consumer: PullConsumer,

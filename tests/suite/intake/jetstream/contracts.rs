@@ -110,7 +110,7 @@ fn jetstream_what_is_no_event_is_put_aside_and_can_be_dropped() {
         }
         inbox.put(event("b")).await.unwrap();
         let claimed = inbox.claim(now(), 10).await.unwrap();
-        assert_eq!(claimed.len(), 1, "what is whole is worked off");
+        assert_eq!(claimed.len(), 1, "what is whole is processed");
         let failed = inbox.list(&[EventState::Failed], now()).await.unwrap();
         assert_eq!(failed.len(), 2);
         for event in failed {

@@ -1,4 +1,4 @@
-//! The real binary on JetStream: received, worked off, refused, looked at.
+//! The real binary on JetStream: received, processed, refused, looked at.
 
 use super::nats::{Nats, wanted};
 use crate::intake::server::{KEY, Running, briefs, document, eventually, get, ledger, pandadoc};

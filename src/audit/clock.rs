@@ -52,11 +52,11 @@ pub struct PushClock<'a> {
     records: &'a [PushRecord],
     until: DateTime<Utc>,
     /// What each push that took the branch further brought, by place.
-    steps: Vec<Step<'a>>,
+    steps: Vec<EventStep<'a>>,
 }
 
 #[derive(Debug)]
-struct Step<'a> {
+struct EventStep<'a> {
     /// The places before this one were there before it; `None`: nothing is known of them.
     known_to: usize,
     /// From here on the push's own account of what it brought.
@@ -96,7 +96,7 @@ impl<'a> PushClock<'a> {
             };
             // What stood there before the first push of the records is not in them.
             let known_to = next.unwrap_or(before);
-            steps.push(Step { known_to, own_from: before.max(known_to), last, push, record });
+            steps.push(EventStep { known_to, own_from: before.max(known_to), last, push, record });
             next = Some(last + 1);
         }
         clock.steps = steps;
@@ -192,7 +192,7 @@ impl<'a> PushClock<'a> {
     /// What the records say of a place in the history.
     fn recorded(&self, place: usize, commit: &CommitInfo, sources: &[Arc<str>]) -> Option<Arrival> {
         let step = self.steps.partition_point(|step| step.last < place);
-        let arrival = |step: &Step<'_>, proof| Arrival {
+        let arrival = |step: &EventStep<'_>, proof| Arrival {
             at: step.push.at,
             source: Arc::clone(&sources[step.record]),
             by: step.push.by.as_deref().map(Arc::from),

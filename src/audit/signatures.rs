@@ -71,13 +71,13 @@ fn ids(deal: &Deal) -> impl Iterator<Item = DealId> + '_ {
 }
 
 /// What is known of deals and handoffs, found by what a document says.
-struct Known<'a> {
+struct KnownDeals<'a> {
     deals: BTreeMap<DealId, &'a Deal>,
     by_key: BTreeMap<&'a str, &'a HandoffFacts>,
     by_document: BTreeMap<(&'a str, &'a str), &'a HandoffFacts>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownDeals<'a> {
     fn new(
         input: &AuditInput<'a>,
         given: &'a SignaturesInput,
@@ -119,7 +119,7 @@ pub(super) fn judge_signatures(
     handoffs: &[&HandoffFacts],
 ) -> Option<SignaturesReport> {
     let given = input.signatures?;
-    let known = Known::new(input, given, handoffs);
+    let known = KnownDeals::new(input, given, handoffs);
     let mut told: BTreeMap<(&ProviderName, &DocumentId), &Signature> = BTreeMap::new();
     for signature in &given.signatures {
         if signature.signed_at.is_none_or(|at| at <= input.as_of) {
@@ -153,7 +153,7 @@ pub(super) fn judge_signatures(
 fn rows(
     input: &AuditInput<'_>,
     given: &SignaturesInput,
-    known: &Known<'_>,
+    known: &KnownDeals<'_>,
     signature: &Signature,
 ) -> Vec<SignatureRow> {
     let mut named = named_deals(signature, &given.crm);
@@ -184,7 +184,7 @@ fn rows(
 fn row(
     input: &AuditInput<'_>,
     given: &SignaturesInput,
-    known: &Known<'_>,
+    known: &KnownDeals<'_>,
     signature: &Signature,
     (deal_id, others): (Option<DealId>, &[Key]),
 ) -> SignatureRow {

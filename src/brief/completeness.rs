@@ -104,7 +104,7 @@ impl Completeness {
     pub fn of(schema: &Schema, brief: &Value) -> Self {
         let mut walk = Walk { outline: schema.outline(), brief, missing: vec![], unknown: vec![] };
         for field in schema.outline().fields() {
-            walk.visit(field, brief.get(&field.name), Step::section(field));
+            walk.visit(field, brief.get(&field.name), FieldStep::section(field));
         }
         let Walk { missing, unknown, .. } = walk;
         let mut questions = [AnswerState::Answered; 7];
@@ -145,8 +145,8 @@ impl Completeness {
 /// One step on the way from the brief's root to a field. A pointer is made of
 /// it only where something is missing, which is rare.
 #[derive(Clone, Copy)]
-struct Step<'a> {
-    above: Option<&'a Step<'a>>,
+struct FieldStep<'a> {
+    above: Option<&'a FieldStep<'a>>,
     at: At<'a>,
 }
 
@@ -160,7 +160,7 @@ enum At<'a> {
     Index(usize),
 }
 
-impl<'a> Step<'a> {
+impl<'a> FieldStep<'a> {
     fn section(field: &'a Field) -> Self {
         Self { above: None, at: At::Field(field) }
     }
@@ -193,7 +193,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, field: &Field, value: Option<&Value>, here: Step<'_>) {
+    fn visit(&mut self, field: &Field, value: Option<&Value>, here: FieldStep<'_>) {
         let Some(value) = value.filter(|value| !is_blank(value)) else {
             if field.required {
                 self.absent(field, here);
@@ -217,19 +217,19 @@ impl Walk<'_> {
         match (&field.shape, value) {
             (Shape::Mapping { fields, other, .. }, Value::Object(entries)) => {
                 for child in fields {
-                    let step = Step::below(&here, At::Field(child));
+                    let step = FieldStep::below(&here, At::Field(child));
                     self.visit(child, entries.get(&child.name), step);
                 }
                 let Some(other) = other else { return };
                 for (name, value) in entries {
                     if !fields.iter().any(|field| field.name == *name) {
-                        self.visit(other, Some(value), Step::below(&here, At::Other(name)));
+                        self.visit(other, Some(value), FieldStep::below(&here, At::Other(name)));
                     }
                 }
             }
             (Shape::List(item), Value::Array(items)) => {
                 for (index, value) in items.iter().enumerate() {
-                    self.visit(item, Some(value), Step::below(&here, At::Index(index)));
+                    self.visit(item, Some(value), FieldStep::below(&here, At::Index(index)));
                 }
             }
             (_, Value::String(text)) if field.required && is_placeholder(text) => {
@@ -241,17 +241,17 @@ impl Walk<'_> {
 
     /// A section that is not there lacks each of its answers; an answer that
     /// is not there is one, whatever it is made of.
-    fn absent(&mut self, field: &Field, here: Step<'_>) {
+    fn absent(&mut self, field: &Field, here: FieldStep<'_>) {
         if let (true, Shape::Mapping { fields, .. }) = (here.is_section(), &field.shape) {
             for child in fields {
-                self.visit(child, None, Step::below(&here, At::Field(child)));
+                self.visit(child, None, FieldStep::below(&here, At::Field(child)));
             }
         } else {
             self.push(field, here, Absence::Missing);
         }
     }
 
-    fn push(&mut self, field: &Field, here: Step<'_>, absence: Absence) {
+    fn push(&mut self, field: &Field, here: FieldStep<'_>, absence: Absence) {
         // What belongs to no question (`key`, `deal`) is not an answer that somebody owes.
         let Some(question) = field.question else { return };
         let pointer = here.pointer();

@@ -14,7 +14,7 @@ use crate::text::quoted;
 use crate::yaml;
 
 /// One input of the form: one answer that somebody owes.
-struct Input<'a> {
+struct FormInput<'a> {
     /// The question it belongs to.
     question: u8,
     /// What stands above it; GitHub wants each label once.
@@ -27,8 +27,8 @@ struct Input<'a> {
 
 /// The inputs of a schema, in the order of the questions. What the CSM answers
 /// is left out: handoff and the CSM fill it when the brief is there.
-fn inputs(schema: &Schema) -> Vec<Input<'_>> {
-    let mut inputs: Vec<Input<'_>> = Vec::new();
+fn inputs(schema: &Schema) -> Vec<FormInput<'_>> {
+    let mut inputs: Vec<FormInput<'_>> = Vec::new();
     for (question, section) in schema.outline().sections() {
         if section.ask.as_deref() == Some("csm") {
             continue;
@@ -47,7 +47,7 @@ fn inputs(schema: &Schema) -> Vec<Input<'_>> {
         for (title, path, field) in owed {
             let taken = inputs.iter().any(|input| input.label.eq_ignore_ascii_case(&title));
             let label = if taken { format!("{title} ({})", path.join(".")) } else { title };
-            inputs.push(Input { question, label, path, field });
+            inputs.push(FormInput { question, label, path, field });
         }
     }
     inputs
@@ -277,7 +277,7 @@ pub fn read_form(schema: &Schema, body: &str) -> Option<FormAnswers> {
 /// The inputs that the body holds, each with the text below its heading. The
 /// order is the form's: a heading inside of an answer that repeats an earlier
 /// label belongs to the answer.
-fn split<'a>(inputs: &'a [Input<'a>], body: &str) -> Vec<(&'a Input<'a>, String)> {
+fn split<'a>(inputs: &'a [FormInput<'a>], body: &str) -> Vec<(&'a FormInput<'a>, String)> {
     let arena = Arena::new();
     let root = parse_document(&arena, body, &Options::default());
     let lines: Vec<&str> = body.lines().collect();
@@ -507,7 +507,7 @@ pub fn issue_form(schema: &Schema) -> String {
     )
 }
 
-fn element(index: usize, input: &Input<'_>) -> Value {
+fn element(index: usize, input: &FormInput<'_>) -> Value {
     let field = input.field;
     let mut attributes = json!({"label": input.label});
     if let Some(describe) = describe(field) {

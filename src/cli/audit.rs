@@ -15,7 +15,7 @@ use super::open::{
     Ports, check_columns, config_at, is_in_ledger, on_committed_branch, open, open_deals,
     open_export, open_ledger, settings_beside, uncommitted_settings,
 };
-use super::progress::{Counting, Reading};
+use super::progress::{Counting, DealsProgress};
 use super::signatures;
 use crate::audit::{AuditOutcome, AuditReport, Differences, LedgerInput};
 use crate::config::AuditClock;
@@ -622,7 +622,7 @@ pub(super) fn read_population(
     window: Window,
     invocation: &Invocation,
 ) -> Result<Population, CliError> {
-    let reading = Reading::start(invocation);
+    let reading = DealsProgress::start(invocation);
     let population = invocation.block_on(source.population(window, &reading))??;
     reading.finish();
     let source = &population.source;

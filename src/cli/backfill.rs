@@ -66,7 +66,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     context.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &context)?);
     let missing = workflow::missing_deals(&context, &population, window)?;
     if arguments.dry_run || missing.is_empty() {
-        print(arguments, invocation, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;
+        print(
+            arguments,
+            invocation,
+            &missing.iter().map(BackfillLine::planned).collect::<Vec<_>>(),
+            true,
+        )?;
         return Ok(Exit::Clean);
     }
     let done = invocation.block_on(workflow::backfill(&context, &missing))??;
@@ -87,10 +92,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
                     }
                 }
                 if signed.commit.is_some() {
-                    lines.push(Line {
+                    lines.push(BackfillLine {
                         path: Some(signed.path),
                         missing: Some(signed.missing.len()),
-                        ..Line::planned(deal)
+                        ..BackfillLine::planned(deal)
                     });
                 }
             }
@@ -110,7 +115,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 }
 
 #[derive(serde::Serialize)]
-struct Line {
+struct BackfillLine {
     deal_id: String,
     name: Option<String>,
     closed_won_at: Option<DateTime<Utc>>,
@@ -118,7 +123,7 @@ struct Line {
     missing: Option<usize>,
 }
 
-impl Line {
+impl BackfillLine {
     fn planned(deal: &crate::model::Deal) -> Self {
         Self {
             deal_id: deal.id.to_string(),
@@ -133,7 +138,7 @@ impl Line {
 fn print(
     arguments: &Arguments,
     invocation: &Invocation,
-    lines: &[Line],
+    lines: &[BackfillLine],
     planned: bool,
 ) -> Result<(), CliError> {
     invocation.emit(
@@ -143,7 +148,7 @@ fn print(
     )
 }
 
-fn to_text(lines: &[Line], planned: bool) -> String {
+fn to_text(lines: &[BackfillLine], planned: bool) -> String {
     let mut text = String::new();
     for line in lines {
         let name = line.name.as_deref().unwrap_or("-");

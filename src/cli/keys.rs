@@ -17,7 +17,7 @@ const WHOLE: usize = 2;
 const SHOWN: usize = 5;
 
 /// One way to understand the text: whether a key and its customer fit it.
-type Reading<'a> = &'a dyn Fn(&Key, &str) -> bool;
+type Fits<'a> = &'a dyn Fn(&Key, &str) -> bool;
 
 /// The handoff that is meant. A key that the ledger does not have is given
 /// back where nothing is near it: it may be on its way.
@@ -112,7 +112,7 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
     let lower = text.to_lowercase();
     let wanted = slug(text, LONGEST_SLUG);
     // The surest reading that fits anything decides.
-    let readings: [Reading<'_>; 4] = [
+    let readings: [Fits<'_>; 4] = [
         &|key, _| key.as_str().split_once('-').is_some_and(|(_, id)| id == lower),
         &|_, customer| customer == wanted,
         &|key, _| key.as_str().starts_with(&lower),

@@ -216,7 +216,7 @@ fn reads_otherwise(base: &Context, head: &Context) -> bool {
 }
 
 /// A source of deals, and the deals that were read from it.
-type Reading = (Box<dyn Crm>, Population);
+type ReadDeals = (Box<dyn Crm>, Population);
 
 /// The source of the deals and the deals, as the settings of the base read them;
 /// none where those connect no CRM and no export is named: then there is nothing
@@ -227,7 +227,7 @@ fn read_base(
     wanted: &RequestedProperties,
     window: Window,
     invocation: &Invocation,
-) -> Result<Option<Reading>, CliError> {
+) -> Result<Option<ReadDeals>, CliError> {
     let root = &export_root(&base.ledger);
     let source = match &arguments.deals {
         Some(_) => Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, base)?),

@@ -45,9 +45,9 @@ impl Counting {
 }
 
 /// Counts the deals that come in.
-pub(super) struct Reading(ProgressBar);
+pub(super) struct DealsProgress(ProgressBar);
 
-impl Reading {
+impl DealsProgress {
     pub(super) fn start(invocation: &Invocation) -> Self {
         Self(bar("reading deals", invocation))
     }
@@ -57,7 +57,7 @@ impl Reading {
     }
 }
 
-impl Progress for Reading {
+impl Progress for DealsProgress {
     fn read(&self, deals: usize, of: Option<usize>) {
         if self.0.elapsed() > SOON {
             if let Some(of) = of {

@@ -34,7 +34,7 @@ pub(super) struct EventsSettings {
 }
 
 /// Sends what has happened since it was last sent.
-struct Events {
+struct EventsSink {
     target: SignedWebhook,
     with_brief: bool,
     messages: Messages,
@@ -54,7 +54,7 @@ impl SinkSettings for EventsSettings {
         let named = ("the event webhook", "deliver.events", "EVENTS_SECRET");
         let target = SignedWebhook::new(&self.url, self.allow_private, secrets, named)?;
         let (with_brief, messages) = (self.brief, messages.clone());
-        Ok(vec![Box::new(Events { target, with_brief, messages })])
+        Ok(vec![Box::new(EventsSink { target, with_brief, messages })])
     }
 }
 
@@ -85,7 +85,7 @@ fn id_of(key: &Key, event: &Value) -> String {
     format!("evt_{}_{short}", key.as_str().replace('.', "~"))
 }
 
-impl Events {
+impl EventsSink {
     fn body(&self, handoff: &Handoff, event: &Event, told: &Value) -> Value {
         let word = |path: &str| answer(&handoff.brief, path).map(|it| text::shorten(&it, 500));
         let mut body = json!({
@@ -108,7 +108,7 @@ impl Events {
 }
 
 #[async_trait]
-impl Sink for Events {
+impl Sink for EventsSink {
     fn event(&self) -> EventKind {
         EventKind::EventsSent
     }

@@ -195,7 +195,7 @@ pub(super) struct DealFinder {
 }
 
 /// A reference and where it was read, for remarks.
-type Found = (DealRef, String);
+type ReadReference = (DealRef, String);
 
 impl DealFinder {
     pub(super) fn new(settings: DealSettings, rules: &[ReferenceRule]) -> Self {
@@ -228,7 +228,7 @@ impl DealFinder {
     /// behind what the provider's own links gave. A deal that better evidence
     /// does not name is added and remarked.
     pub(super) fn find(&self, signature: &mut Signature) {
-        let mut levels: Vec<Vec<Found>> = Vec::new();
+        let mut levels: Vec<Vec<ReadReference>> = Vec::new();
         let linked = std::mem::take(&mut signature.deal_refs);
         levels.push(linked.into_iter().map(|r| (r, "its link to the CRM".to_owned())).collect());
         levels.push(self.configured(signature));
@@ -242,7 +242,7 @@ impl DealFinder {
             signature.remarks.push(why);
         }
         levels.push(self.pasted(&signature.metadata));
-        let mut best: Vec<Found> = Vec::new();
+        let mut best: Vec<ReadReference> = Vec::new();
         for level in levels {
             let before = best.len();
             for (reference, source) in level {
@@ -251,7 +251,7 @@ impl DealFinder {
                 if signature.deal_refs.len() == known {
                     continue;
                 }
-                let same_crm = |other: &&Found| match (&other.0.crm, &reference.crm) {
+                let same_crm = |other: &&ReadReference| match (&other.0.crm, &reference.crm) {
                     (Some(a), Some(b)) => a == b,
                     _ => true,
                 };
@@ -267,7 +267,7 @@ impl DealFinder {
         }
     }
 
-    fn configured(&self, signature: &mut Signature) -> Vec<Found> {
+    fn configured(&self, signature: &mut Signature) -> Vec<ReadReference> {
         let crm = self.settings.crm.as_deref();
         let mut found = Vec::new();
         for field in &self.settings.fields {
@@ -296,7 +296,11 @@ impl DealFinder {
     }
 
     /// What fields with known names point to; one that points to nothing is remarked.
-    fn named(&self, metadata: &Map<String, Value>, unread: &mut Vec<(String, bool)>) -> Vec<Found> {
+    fn named(
+        &self,
+        metadata: &Map<String, Value>,
+        unread: &mut Vec<(String, bool)>,
+    ) -> Vec<ReadReference> {
         let mut found = Vec::new();
         let is_plain = |name: &str| PLAIN_NAMES.contains(&name);
         let rule_of = |name: &str| {
@@ -340,7 +344,7 @@ impl DealFinder {
     }
 
     /// Addresses of deals that somebody pasted into any text.
-    fn pasted(&self, metadata: &Map<String, Value>) -> Vec<Found> {
+    fn pasted(&self, metadata: &Map<String, Value>) -> Vec<ReadReference> {
         let mut found = Vec::new();
         for (name, value) in metadata {
             let texts: Vec<&str> = match value {
@@ -364,7 +368,13 @@ impl DealFinder {
         found
     }
 
-    fn add_value(&self, name: &str, value: &Value, crm: Option<&str>, into: &mut Vec<Found>) {
+    fn add_value(
+        &self,
+        name: &str,
+        value: &Value,
+        crm: Option<&str>,
+        into: &mut Vec<ReadReference>,
+    ) {
         let several = folded(name).ends_with('s');
         for reference in self.in_values(value, crm, several) {
             into.push((reference, format!("its field {}", text::quoted(name))));

@@ -12,11 +12,11 @@ use super::LedgerError;
 use super::durable::{make_folder, workshop};
 
 /// For each checkout, by its git folder, what it still shows.
-pub(super) type Behind = BTreeMap<PathBuf, Shown>;
+pub(super) type Behind = BTreeMap<PathBuf, CheckoutTip>;
 
 /// What a checkout shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(super) struct CheckoutTip {
     /// The ref that it has checked out.
     pub(super) refname: String,
     /// The commit; `None` before the first.
@@ -39,18 +39,18 @@ pub(super) fn read(git_dir: &Path) -> Result<Behind, LedgerError> {
 }
 
 /// One checkout in a line.
-pub(super) fn line(checkout: &Path, shown: &Shown) -> String {
+pub(super) fn line(checkout: &Path, shown: &CheckoutTip) -> String {
     let id = shown.commit.unwrap_or(Oid::ZERO_SHA1);
     format!("{id} {} {}\n", shown.refname, checkout.display())
 }
 
 /// Reads a [`line`] without its end.
-pub(super) fn parse(line: &str) -> Option<(PathBuf, Shown)> {
+pub(super) fn parse(line: &str) -> Option<(PathBuf, CheckoutTip)> {
     let (id, rest) = line.split_once(' ')?;
     let (refname, checkout) = rest.split_once(' ')?;
     let id = Oid::from_str(id).ok()?;
     let commit = (!id.is_zero()).then_some(id);
-    Some((PathBuf::from(checkout), Shown { refname: refname.to_owned(), commit }))
+    Some((PathBuf::from(checkout), CheckoutTip { refname: refname.to_owned(), commit }))
 }
 
 /// Notes what is left to do, for other processes; after a power failure the

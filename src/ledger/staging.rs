@@ -260,13 +260,13 @@ impl Staging {
 const UNREADABLE: &str = "a folder's object is damaged";
 
 /// One line of a tree as git writes it: mode, name, id.
-struct Entry<'a> {
+struct TreeLine<'a> {
     raw: Cow<'a, [u8]>,
     mode: &'a [u8],
     name: &'a [u8],
 }
 
-impl Entry<'_> {
+impl TreeLine<'_> {
     /// The order that git has the entries of a tree in: a folder as if its name
     /// ended in a slash.
     fn compare(&self, other: &Self) -> Ordering {
@@ -276,7 +276,7 @@ impl Entry<'_> {
     }
 }
 
-fn entries(mut tree: &[u8]) -> impl Iterator<Item = Result<Entry<'_>, &'static str>> {
+fn entries(mut tree: &[u8]) -> impl Iterator<Item = Result<TreeLine<'_>, &'static str>> {
     std::iter::from_fn(move || {
         if tree.is_empty() {
             return None;
@@ -286,7 +286,7 @@ fn entries(mut tree: &[u8]) -> impl Iterator<Item = Result<Entry<'_>, &'static s
             let end = space + tree[space..].iter().position(|byte| *byte == 0)?;
             let (raw, rest) = tree.split_at_checked(end + 21)?;
             let (mode, name) = (&raw[..space], &raw[space + 1..end]);
-            Some((Entry { raw: raw.into(), mode, name }, rest))
+            Some((TreeLine { raw: raw.into(), mode, name }, rest))
         };
         Some(match parsed() {
             Some((entry, rest)) => {
@@ -321,7 +321,7 @@ fn edited(old: &[u8], edits: &[(String, Option<(Oid, i32)>)]) -> Result<Vec<u8>,
         let Some((id, _)) = entry else { continue };
         let mut raw = format!("{mode} {name}\0").into_bytes();
         raw.extend(id.as_bytes());
-        let new = Entry { raw: raw.into(), mode: mode.as_bytes(), name: name.as_bytes() };
+        let new = TreeLine { raw: raw.into(), mode: mode.as_bytes(), name: name.as_bytes() };
         let at = tree.partition_point(|entry| entry.compare(&new) == Ordering::Less);
         tree.insert(at, new);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use git2::{Oid, Repository};
 
-use super::behind::{self, Behind, Shown};
+use super::behind::{self, Behind, CheckoutTip};
 use super::branch_ref::{self, LogLine, Pending, real_name};
 use super::build::{Build, CommitPlace};
 use super::change::Change;
@@ -260,7 +260,7 @@ impl Writer {
         let mut behind = behind::read(&git_dir)?;
         let checkouts = following(&self.repo, &git_dir, refname);
         for checkout in checkouts.iter().cloned() {
-            let shown = Shown { refname: refname.to_owned(), commit: old };
+            let shown = CheckoutTip { refname: refname.to_owned(), commit: old };
             behind.entry(checkout).or_insert(shown);
         }
         let objects = staging.install()?;

@@ -19,7 +19,7 @@ const MOST: usize = 1024 * 1024 - 16 * 1024;
 /// A table of findings.
 pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     let checked = count(report.checked().len(), "brief");
-    let mut page = Page::new();
+    let mut page = BoundedText::new();
     page.push("## handoff validate\n\n");
     page.push(&format!(
         "{} Checked {checked}: **{}**.\n",
@@ -46,13 +46,13 @@ pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
         (true, true) => worst.max(Some(Severity::Warning)),
         (true, false) => worst,
     };
-    let mut page = Page::new();
+    let mut page = BoundedText::new();
     page.push("## handoff audit\n\n");
     page.push(&format!("{} **{}**\n", sign(worst), headline(report)));
     gaps(&mut page, report);
     classes(&mut page, report);
     // What follows the findings is short; they may have what is left.
-    let mut rest = Page::new();
+    let mut rest = BoundedText::new();
     times(&mut rest, report);
     unanswered(&mut rest, report);
     for (title, noun, groups) in [
@@ -75,7 +75,7 @@ pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
     page.finish("handoff audit --format json")
 }
 
-fn gaps(page: &mut Page, report: &AuditReport) {
+fn gaps(page: &mut BoundedText, report: &AuditReport) {
     if report.complete && report.gaps.is_empty() {
         return;
     }
@@ -93,7 +93,7 @@ fn gaps(page: &mut Page, report: &AuditReport) {
 }
 
 /// Count and value of each class, and how they add up.
-fn classes(page: &mut Page, report: &AuditReport) {
+fn classes(page: &mut BoundedText, report: &AuditReport) {
     let currencies = currencies(report);
     page.push("\n| Class | Deals |");
     for currency in &currencies {
@@ -114,7 +114,7 @@ fn classes(page: &mut Page, report: &AuditReport) {
     page.push(&format!("\n{}\n", footing(report)));
 }
 
-fn times(page: &mut Page, report: &AuditReport) {
+fn times(page: &mut BoundedText, report: &AuditReport) {
     let rows = latencies(report);
     if rows.iter().all(|(_, figures)| figures.n == 0) {
         return;
@@ -135,7 +135,7 @@ fn times(page: &mut Page, report: &AuditReport) {
 }
 
 /// Which questions were unanswered when the briefs were delivered.
-fn unanswered(page: &mut Page, report: &AuditReport) {
+fn unanswered(page: &mut BoundedText, report: &AuditReport) {
     let asked = report.metrics.unanswered.iter().filter(|asked| asked.count > 0);
     let rows: Vec<String> = asked
         .map(|asked| {
@@ -149,7 +149,7 @@ fn unanswered(page: &mut Page, report: &AuditReport) {
     }
 }
 
-fn group_table(page: &mut Page, title: &str, noun: &str, groups: &[Group]) {
+fn group_table(page: &mut BoundedText, title: &str, noun: &str, groups: &[Group]) {
     if groups.is_empty() {
         return;
     }
@@ -178,7 +178,7 @@ fn group_table(page: &mut Page, title: &str, noun: &str, groups: &[Group]) {
 }
 
 /// A table of findings, worst first.
-fn findings_table(page: &mut Page, findings: &[Finding]) {
+fn findings_table(page: &mut BoundedText, findings: &[Finding]) {
     if findings.is_empty() {
         return;
     }
@@ -239,13 +239,13 @@ fn sign(severity: Option<Severity>) -> &'static str {
 }
 
 /// A text that knows how long it may become, and what was left out of it.
-struct Page {
+struct BoundedText {
     text: String,
     most: usize,
     left_out: Vec<String>,
 }
 
-impl Page {
+impl BoundedText {
     fn new() -> Self {
         Self { text: String::new(), most: MOST, left_out: Vec::new() }
     }

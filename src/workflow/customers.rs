@@ -85,7 +85,7 @@ impl Identity {
 
 /// What is kept of one handoff.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct CustomerHandoff {
     key: Option<String>,
     customer: Identity,
     /// All that the CSM is known by.
@@ -97,7 +97,7 @@ pub(super) struct Entry {
     exempted: bool,
 }
 
-impl Entry {
+impl CustomerHandoff {
     fn of(brief: &Brief, timeline: Option<&Timeline>) -> Self {
         let view = brief.view();
         let touch = |needs_evidence| {
@@ -136,11 +136,11 @@ impl Entry {
     }
 }
 
-const KIND: Kind<'static, Option<Entry>> =
-    Kind { name: "customers", basis: b"", read: &Entry::read };
+const KIND: Kind<'static, Option<CustomerHandoff>> =
+    Kind { name: "customers", basis: b"", read: &CustomerHandoff::read };
 
 /// What is known of the handoffs of one month.
-pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Vec<Entry> {
+pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Vec<CustomerHandoff> {
     let Facts { rows, .. } =
         select(context, snapshot, Some(month), &KIND, |_| true, |_, entry| entry.ok()?);
     rows
@@ -150,7 +150,7 @@ pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Ve
 #[derive(Debug, Default)]
 struct Index {
     tree: Option<ObjectId>,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, CustomerHandoff>,
 }
 
 /// One earlier handoff of the same customer.
@@ -183,7 +183,7 @@ impl Customers {
         brief: &Value,
     ) -> Result<Vec<EarlierHandoff>, WorkflowError> {
         let customer = Identity::of(brief);
-        let matches = |folder: &dyn Fn() -> Option<String>, entry: &Entry| {
+        let matches = |folder: &dyn Fn() -> Option<String>, entry: &CustomerHandoff| {
             let by = customer.same(&entry.customer)?;
             let (other, signed_at) = entry.signed().filter(|(other, _)| other != key)?;
             let signed_at = DateTime::from_timestamp(signed_at, 0).unwrap_or_default();
@@ -199,10 +199,11 @@ impl Customers {
         let mut found = match &mut *held {
             None => {
                 *held = Some(Index::default());
-                let matches = |folder: &dyn Fn() -> Folder,
-                               entry: Result<Option<Entry>, String>| {
-                    matches(&|| Some(folder().path), entry.ok()?.as_ref()?)
-                };
+                let matches =
+                    |folder: &dyn Fn() -> Folder,
+                     entry: Result<Option<CustomerHandoff>, String>| {
+                        matches(&|| Some(folder().path), entry.ok()?.as_ref()?)
+                    };
                 let may_be = mentions([
                     customer.company.as_ref().map(|(_, id)| id.as_str()),
                     customer.domain.as_deref(),
@@ -217,7 +218,7 @@ impl Customers {
             }
         };
         for (_, stored) in pending_pull_request::all(context, snapshot)?.0 {
-            let entry = stored.brief.as_ref().map(|brief| Entry::of(brief, None));
+            let entry = stored.brief.as_ref().map(|brief| CustomerHandoff::of(brief, None));
             found.extend(entry.and_then(|entry| matches(&|| None, &entry)));
         }
         found.sort_by(|a, b| (b.signed_at, &b.key).cmp(&(a.signed_at, &a.key)));
@@ -242,7 +243,8 @@ impl Index {
                 for path in changed {
                     let folder = Folder { path, key: None };
                     let files = snapshot.handoff(&folder);
-                    let entry = files.ok().and_then(|files| Entry::read(&folder, &files).ok()?);
+                    let entry =
+                        files.ok().and_then(|files| CustomerHandoff::read(&folder, &files).ok()?);
                     match entry {
                         Some(entry) => drop(self.entries.insert(folder.path, entry)),
                         None => drop(self.entries.remove(&folder.path)),
@@ -320,7 +322,7 @@ pub fn handoffs_of_customer(context: &Context, word: &str) -> Result<Vec<Key>, W
             || (site.is_some() && customer.domain == site)
             || customer.company.as_ref().is_some_and(|(_, id)| id == word.trim())
     };
-    let is_theirs = |_: &dyn Fn() -> Folder, entry: Result<Option<Entry>, String>| {
+    let is_theirs = |_: &dyn Fn() -> Folder, entry: Result<Option<CustomerHandoff>, String>| {
         let entry = entry.ok()?.filter(|entry| is_meant(&entry.customer))?;
         entry.signed().map(|(key, at)| (at, key))
     };

@@ -114,10 +114,10 @@ fn compare(deal: &Value, brief: &Value) -> Vec<String> {
 }
 
 /// An entry of a list: what it says, and by when where it says so.
-type Entry = (String, Option<String>);
+type ListEntry = (String, Option<String>);
 
 /// The entries of an answer; of `none` no entries, of an open one nothing.
-fn list(answer: &Value) -> Option<Vec<Entry>> {
+fn list(answer: &Value) -> Option<Vec<ListEntry>> {
     let entry = |it: &Value| {
         let what = it.as_str().or_else(|| it["promise"].as_str())?;
         Some((one_line(what), it["due"].as_str().map(str::to_owned)))
@@ -142,7 +142,7 @@ fn folded(text: &str) -> String {
     one_line(text).to_lowercase()
 }
 
-fn only(here: &[Entry], there: &[Entry], has: &str, has_not: &str, told: &mut Vec<String>) {
+fn only(here: &[ListEntry], there: &[ListEntry], has: &str, has_not: &str, told: &mut Vec<String>) {
     let is_there = |what: &str| there.iter().any(|(it, _)| folded(it) == folded(what));
     let alone: Vec<&str> =
         here.iter().map(|(what, _)| what.as_str()).filter(|what| !is_there(what)).collect();

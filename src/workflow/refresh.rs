@@ -205,7 +205,7 @@ pub async fn changed_handoffs(
 
 /// What is still to be read, kept beside the ledger's objects.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Cursor {
+struct RefreshCursor {
     /// Up to when everything was read.
     since: Option<DateTime<Utc>>,
     /// Up to when it will be, once nothing is left.
@@ -213,7 +213,7 @@ struct Cursor {
     left: Vec<Key>,
 }
 
-impl Cursor {
+impl RefreshCursor {
     /// One that cannot be read starts again.
     #[expect(
         clippy::disallowed_methods,
@@ -249,7 +249,7 @@ pub async fn refresh_changed(
         return Ok(done);
     }
     let path = context.ledger.git_dir().join("handoff").join("refreshed");
-    let mut cursor = Cursor::load(&path);
+    let mut cursor = RefreshCursor::load(&path);
     if cursor.left.is_empty() {
         let since = cursor.since.unwrap_or(context.now - FIRST_LOOK);
         let (keys, gaps) = changed_handoffs(context, since - OVERLAP, horizon).await?;

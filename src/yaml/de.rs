@@ -95,12 +95,12 @@ struct PlaceThenValue<'a> {
 }
 
 impl<'de> SeqAccess<'de> for PlaceThenValue<'_> {
-    type Error = Fault;
+    type Error = PlacedMessage;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
+    ) -> Result<Option<S::Value>, PlacedMessage> {
         if std::mem::replace(&mut self.place_given, true) {
             return seed.deserialize(De(self.node)).map(Some);
         }
@@ -113,28 +113,28 @@ impl<'de> SeqAccess<'de> for PlaceThenValue<'_> {
 
 /// A message that gets the place of the innermost value it passes.
 #[derive(Debug)]
-struct Fault {
+struct PlacedMessage {
     message: String,
     span: Option<Span>,
     is_missing_key: bool,
 }
 
-impl Fault {
+impl PlacedMessage {
     fn within(mut self, span: Span) -> Self {
         self.span.get_or_insert(span);
         self
     }
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for PlacedMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for PlacedMessage {}
 
-impl de::Error for Fault {
+impl de::Error for PlacedMessage {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
         Self { message: message.to_string(), span: None, is_missing_key: false }
     }
@@ -193,9 +193,9 @@ fn expected_in_words(expected: &dyn Expected) -> String {
 struct De<'a>(&'a Node);
 
 impl<'de> de::Deserializer<'de> for De<'_> {
-    type Error = Fault;
+    type Error = PlacedMessage;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, PlacedMessage> {
         let node = self.0;
         let result = match &node.value {
             Value::Null => visitor.visit_unit(),
@@ -218,7 +218,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
         result.map_err(|fault| fault.within(node.span))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, PlacedMessage> {
         match self.0.value {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -229,7 +229,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, PlacedMessage> {
         let span = self.0.span;
         if name == LOCATED {
             let parts = PlaceThenValue { node: self.0, place_given: false };
@@ -243,7 +243,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, PlacedMessage> {
         let node = self.0;
         let result = match &node.value {
             Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
@@ -267,12 +267,12 @@ impl<'de> de::Deserializer<'de> for De<'_> {
 struct List<'a>(std::slice::Iter<'a, Node>);
 
 impl<'de> SeqAccess<'de> for List<'_> {
-    type Error = Fault;
+    type Error = PlacedMessage;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
+    ) -> Result<Option<T::Value>, PlacedMessage> {
         let read = |node: &Node| seed.deserialize(De(node)).map_err(|f| f.within(node.span));
         self.0.next().map(read).transpose()
     }
@@ -284,22 +284,26 @@ struct Map<'a> {
 }
 
 impl<'de> MapAccess<'de> for Map<'_> {
-    type Error = Fault;
+    type Error = PlacedMessage;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
+    ) -> Result<Option<K::Value>, PlacedMessage> {
         self.current = self.entries.next();
         self.current
             .map(|entry| {
-                let key: StrDeserializer<'_, Fault> = entry.key.as_str().into_deserializer();
+                let key: StrDeserializer<'_, PlacedMessage> =
+                    entry.key.as_str().into_deserializer();
                 seed.deserialize(key).map_err(|fault| fault.within(entry.key_span))
             })
             .transpose()
     }
 
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
+    fn next_value_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<T::Value, PlacedMessage> {
         let entry =
             self.current.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
         // A type made from a text (`try_from`) fails behind the text's own visit.

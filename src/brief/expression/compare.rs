@@ -25,7 +25,7 @@ impl From<ExpressionError> for Undecided {
 }
 
 /// A value as comparisons see it.
-enum Kind {
+enum Compared {
     Flag(bool),
     Number(Value),
     Text(String),
@@ -34,25 +34,25 @@ enum Kind {
     Other,
 }
 
-fn kind(value: &Value) -> Kind {
+fn kind(value: &Value) -> Compared {
     match value.kind() {
-        ValueKind::Bool => Kind::Flag(value.is_true()),
-        ValueKind::Number => Kind::Number(value.clone()),
-        ValueKind::String => Kind::Text(value.as_str().unwrap_or_default().to_owned()),
+        ValueKind::Bool => Compared::Flag(value.is_true()),
+        ValueKind::Number => Compared::Number(value.clone()),
+        ValueKind::String => Compared::Text(value.as_str().unwrap_or_default().to_owned()),
         ValueKind::Map => {
             let inside = |name: &str| value.get_attr(name).ok().filter(|value| !is_absent(value));
             if let Some(amount) = inside("amount").and_then(|amount| number_of(&amount)) {
                 let currency = inside("currency").and_then(|c| c.as_str().map(str::to_owned));
-                return Kind::Money(amount, currency);
+                return Compared::Money(amount, currency);
             }
             // An option as a CRM gives it: `{label: Enterprise, value: ent}`.
             let label = ["label", "name", "value"].into_iter().find_map(inside);
             match label.as_ref().and_then(Value::as_str) {
-                Some(label) => Kind::Text(label.to_owned()),
-                None => Kind::Other,
+                Some(label) => Compared::Text(label.to_owned()),
+                None => Compared::Other,
             }
         }
-        _ => Kind::Other,
+        _ => Compared::Other,
     }
 }
 
@@ -85,23 +85,24 @@ pub(super) fn compared(
     }
     let by = |left: &Value, right: &Value| ordered(comparison, left.cmp(right), left == right);
     Ok(match (kind(left), kind(right)) {
-        (Kind::Flag(a), Kind::Flag(b)) => ordered(comparison, a.cmp(&b), a == b),
-        (Kind::Flag(flag), Kind::Text(text)) | (Kind::Text(text), Kind::Flag(flag)) => {
+        (Compared::Flag(a), Compared::Flag(b)) => ordered(comparison, a.cmp(&b), a == b),
+        (Compared::Flag(flag), Compared::Text(text))
+        | (Compared::Text(text), Compared::Flag(flag)) => {
             let Some(said) = flag_of(&text).filter(|_| !comparison.is_order()) else {
                 return Err(mixed(comparison, left, right).into());
             };
             ordered(comparison, Ordering::Equal, said == flag)
         }
-        (Kind::Number(a), Kind::Number(b)) => by(&a, &b),
+        (Compared::Number(a), Compared::Number(b)) => by(&a, &b),
         // `'9' < '60'` are two numbers in an export's cells.
-        (Kind::Text(_), Kind::Text(_))
+        (Compared::Text(_), Compared::Text(_))
             if comparison.is_order()
                 && let (Some(a), Some(b)) = (number_of(left), number_of(right)) =>
         {
             by(&a, &b)
         }
-        (Kind::Text(a), Kind::Text(b)) => ordered(comparison, a.cmp(&b), a == b),
-        (Kind::Money(a, ours), Kind::Money(b, theirs)) => match (ours, theirs) {
+        (Compared::Text(a), Compared::Text(b)) => ordered(comparison, a.cmp(&b), a == b),
+        (Compared::Money(a, ours), Compared::Money(b, theirs)) => match (ours, theirs) {
             (Some(ours), Some(theirs)) if ours != theirs => {
                 return Err(ExpressionError::with_help(
                     format!("one amount is in {ours} and the other in {theirs}"),
@@ -111,25 +112,27 @@ pub(super) fn compared(
             }
             _ => by(&a, &b),
         },
-        (Kind::Money(amount, _), Kind::Number(number)) => by(&amount, &number),
-        (Kind::Number(number), Kind::Money(amount, _)) => by(&number, &amount),
-        (Kind::Text(_), Kind::Number(number)) => match number_of(left) {
+        (Compared::Money(amount, _), Compared::Number(number)) => by(&amount, &number),
+        (Compared::Number(number), Compared::Money(amount, _)) => by(&number, &amount),
+        (Compared::Text(_), Compared::Number(number)) => match number_of(left) {
             Some(left) => by(&left, &number),
             None => return Err(mixed(comparison, left, right).into()),
         },
-        (Kind::Number(number), Kind::Text(_)) => match number_of(right) {
+        (Compared::Number(number), Compared::Text(_)) => match number_of(right) {
             Some(right) => by(&number, &right),
             None => return Err(mixed(comparison, left, right).into()),
         },
-        (Kind::Money(amount, _), Kind::Text(_)) => match number_of(right) {
+        (Compared::Money(amount, _), Compared::Text(_)) => match number_of(right) {
             Some(right) => by(&amount, &right),
             None => return Err(mixed(comparison, left, right).into()),
         },
-        (Kind::Text(_), Kind::Money(amount, _)) => match number_of(left) {
+        (Compared::Text(_), Compared::Money(amount, _)) => match number_of(left) {
             Some(left) => by(&left, &amount),
             None => return Err(mixed(comparison, left, right).into()),
         },
-        (Kind::Other, Kind::Other) if left.kind() == right.kind() && !comparison.is_order() => {
+        (Compared::Other, Compared::Other)
+            if left.kind() == right.kind() && !comparison.is_order() =>
+        {
             ordered(comparison, Ordering::Equal, left == right)
         }
         _ => return Err(mixed(comparison, left, right).into()),
@@ -166,22 +169,23 @@ pub(super) fn flag_of(text: &str) -> Option<bool> {
 
 fn in_a_word(value: &Value) -> String {
     match kind(value) {
-        Kind::Flag(_) => "true or false".to_owned(),
-        Kind::Number(_) => format!("the number {value}"),
-        Kind::Text(text) => format!("the text {}", quoted(&text)),
-        Kind::Money(..) => "an amount of money".to_owned(),
-        Kind::Other if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) => {
+        Compared::Flag(_) => "true or false".to_owned(),
+        Compared::Number(_) => format!("the number {value}"),
+        Compared::Text(text) => format!("the text {}", quoted(&text)),
+        Compared::Money(..) => "an amount of money".to_owned(),
+        Compared::Other if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) => {
             "a list".to_owned()
         }
-        Kind::Other => "a record".to_owned(),
+        Compared::Other => "a record".to_owned(),
     }
 }
 
 fn mixed(comparison: Comparison, left: &Value, right: &Value) -> ExpressionError {
     let sign = comparison.sign();
     let message = format!("`{sign}` cannot compare {} with {}", in_a_word(left), in_a_word(right));
-    let is_text = |value: &Value| matches!(kind(value), Kind::Text(_));
-    let is_number = |value: &Value| matches!(kind(value), Kind::Number(_) | Kind::Money(..));
+    let is_text = |value: &Value| matches!(kind(value), Compared::Text(_));
+    let is_number =
+        |value: &Value| matches!(kind(value), Compared::Number(_) | Compared::Money(..));
     let help = match (left, right) {
         (l, r) if is_text(l) && is_number(r) => number_help(sign, r),
         (l, r) if is_number(l) && is_text(r) => number_help(sign, l),
@@ -192,7 +196,7 @@ fn mixed(comparison: Comparison, left: &Value, right: &Value) -> ExpressionError
 
 fn number_help(sign: &str, number: &Value) -> String {
     let example = match kind(number) {
-        Kind::Number(number) => number.to_string(),
+        Compared::Number(number) => number.to_string(),
         _ => "60".to_owned(),
     };
     format!("compare with a number: `… | number {sign} {example}`")

@@ -23,8 +23,8 @@ struct Section {
     question: Option<u8>,
     /// `rows`, `table`, `list` (a table with long cells) or `line`.
     kind: &'static str,
-    rows: Vec<Row>,
-    table: Option<Table>,
+    rows: Vec<FieldRow>,
+    table: Option<FieldTable>,
     line: Option<Jinja>,
     /// Whether a person gave or confirmed all of it.
     confirmed: bool,
@@ -35,7 +35,7 @@ struct Section {
 const LONGEST_CELL: usize = 200;
 
 impl Section {
-    fn set_table(&mut self, table: Option<Table>) {
+    fn set_table(&mut self, table: Option<FieldTable>) {
         let cells = table.iter().flat_map(|table| &table.rows).flatten();
         let longest = cells.filter_map(|cell| Some(cell.as_str()?.chars().count())).max();
         self.kind = if longest > Some(LONGEST_CELL) { "list" } else { "table" };
@@ -45,7 +45,7 @@ impl Section {
 
 /// One field with its value.
 #[derive(Debug, Clone, Serialize)]
-struct Row {
+struct FieldRow {
     name: String,
     label: String,
     value: Jinja,
@@ -55,7 +55,7 @@ struct Row {
 
 /// Like things beside each other: promises, people.
 #[derive(Debug, Clone, Serialize)]
-struct Table {
+struct FieldTable {
     columns: Vec<String>,
     rows: Vec<Vec<Jinja>>,
     /// For each row whether a person gave or confirmed it.
@@ -98,7 +98,7 @@ struct Gap {
 
 /// The names a template can use.
 #[derive(Debug, Serialize)]
-struct Page<'a> {
+struct PageNames<'a> {
     brief: &'a Value,
     title: String,
     draft: bool,
@@ -145,7 +145,7 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
         })
         .collect();
     let sections: Vec<Section> = known.chain(strange).collect();
-    let page = Page {
+    let page = PageNames {
         questions: questions(input, completeness, &sections, &unknown),
         brief,
         title: view
@@ -298,11 +298,11 @@ fn rows(
     entries: &serde_json::Map<String, Value>,
     confirmed: &dyn Fn(&str, &Value) -> bool,
     zone: Tz,
-) -> Vec<Row> {
+) -> Vec<FieldRow> {
     let known = fields.iter().filter_map(|field| Some((field, entries.get(&field.name)?)));
-    let mut rows: Vec<Row> = known
+    let mut rows: Vec<FieldRow> = known
         .filter_map(|(field, value)| {
-            Some(Row {
+            Some(FieldRow {
                 name: field.name.clone(),
                 label: field.title.clone(),
                 value: safe(show(Some(field), value, zone)?),
@@ -315,7 +315,7 @@ fn rows(
             continue;
         }
         if let Some(shown) = show(other, value, zone) {
-            rows.push(Row {
+            rows.push(FieldRow {
                 name: name.clone(),
                 label: humanise(name),
                 value: safe(shown),
@@ -328,8 +328,8 @@ fn rows(
 
 /// One long answer under two labels, as a CRM with one field for both gives
 /// it, is read once.
-fn join_same(rows: Vec<Row>) -> Vec<Row> {
-    let mut joined: Vec<Row> = Vec::with_capacity(rows.len());
+fn join_same(rows: Vec<FieldRow>) -> Vec<FieldRow> {
+    let mut joined: Vec<FieldRow> = Vec::with_capacity(rows.len());
     for row in rows {
         let long = row.value.as_str().is_some_and(|text| text.len() > 20);
         match joined.iter_mut().find(|earlier| long && earlier.value == row.value) {
@@ -344,7 +344,7 @@ fn join_same(rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// The columns are the fields that have a value in some row.
-fn table(item: &Field, rows: &[(Option<String>, &Value, bool)], zone: Tz) -> Option<Table> {
+fn table(item: &Field, rows: &[(Option<String>, &Value, bool)], zone: Tz) -> Option<FieldTable> {
     let Shape::Mapping { fields, .. } = &item.shape else { return None };
     let says = |field: &Field, value: &Value| {
         value.get(&field.name).is_some_and(|value| !is_blank(value) && *value != Value::Bool(false))
@@ -393,7 +393,7 @@ fn table(item: &Field, rows: &[(Option<String>, &Value, bool)], zone: Tz) -> Opt
         let role = named.then(|| safe(format!("**{}**", markdown(&names.join(", ")))));
         role.into_iter().chain(cells).collect()
     });
-    Some(Table { rows: rows.collect(), columns, confirmed })
+    Some(FieldTable { rows: rows.collect(), columns, confirmed })
 }
 
 /// At most one empty line between blocks, none at the ends of lines, one line

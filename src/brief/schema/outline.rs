@@ -83,7 +83,7 @@ pub enum Shape {
 impl Outline {
     /// Reads the outline out of a schema document.
     pub(super) fn of(document: &Value) -> Self {
-        let reader = Reader { document };
+        let reader = OutlineReader { document };
         let fields = match reader.shape(&[document], &Inherited::default(), 0) {
             Shape::Mapping { fields, .. } => fields,
             Shape::Value | Shape::List(_) => Vec::new(),
@@ -185,11 +185,11 @@ struct Inherited {
     ask: Option<String>,
 }
 
-struct Reader<'a> {
+struct OutlineReader<'a> {
     document: &'a Value,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> OutlineReader<'a> {
     /// The schema itself and everything it refers to, nearest first.
     fn layers(&self, schema: &'a Value) -> Vec<&'a Value> {
         let mut layers = vec![schema];

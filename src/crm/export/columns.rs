@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::headers::{ANYBODY, Forms, IdForm, Known, VENDORS, Vendor, is_known, normal};
+use super::headers::{ANYBODY, Forms, IdForm, KnownColumn, VENDORS, Vendor, is_known, normal};
 use super::problem::Problem;
 use super::record::{IdFault, record_of_address};
 use super::settings::{Column, FileSettings};
@@ -564,7 +564,7 @@ pub(super) fn did_you_mean(name: &str, table: &Table) -> String {
     }
 }
 
-fn names(table: &Table, forms: &[Forms], vendor: &[Known]) -> Vec<Vec<String>> {
+fn names(table: &Table, forms: &[Forms], vendor: &[KnownColumn]) -> Vec<Vec<String>> {
     let mut taken = std::collections::BTreeSet::new();
     let mut names: Vec<Vec<String>> = Vec::with_capacity(table.headers.len());
     // Headers first: what a column is called by itself is never another's name.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cell::{is_placeholder, without_controls};
 use super::load::Loaded;
-use super::outcome::{Evidence, Reading, Signs};
+use super::outcome::{Evidence, FileOutcome, Signs};
 use super::problem::Problem;
 use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
@@ -63,7 +63,7 @@ impl Counted {
 
 /// What became of a row.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved on at once")]
-pub(super) enum Row {
+pub(super) enum RowOutcome {
     /// A deal that is asked for.
     Deal(Deal),
     /// A deal that is not; it was checked and counted like the others.
@@ -169,7 +169,7 @@ impl Builder<'_> {
         row: usize,
         scratch: &mut Scratch,
         problems: &mut Vec<Problem>,
-    ) -> Row {
+    ) -> RowOutcome {
         let Scratch { cursor, tally, outcomes, since } = scratch;
         let loaded = self.loaded;
         let before = problems.len();
@@ -178,7 +178,7 @@ impl Builder<'_> {
         let id = loaded.id_at(cursor);
         if let Err(problem) = self.check_id(&id, row) {
             problems.push(problem);
-            return Row::Refused;
+            return RowOutcome::Refused;
         }
         if let Some(column) = loaded.columns.of(Column::Id) {
             let cell = loaded.table.cell(cursor, column);
@@ -197,7 +197,7 @@ impl Builder<'_> {
         let others = self.other_cells(cursor, &cells);
         let stages = [signs.status, signs.stage].into_iter();
         let mut stages = stages.chain(others.iter().map(|(_, other)| &**other));
-        let reading = Reading {
+        let reading = FileOutcome {
             scale: if signs.probability.is_empty() { None } else { loaded.scale() },
             probability_stays: vendor.is_some_and(|vendor| vendor.probability_stays),
             probability_of_stage: vendor.is_some_and(|vendor| vendor.probability.is_some()),
@@ -224,18 +224,18 @@ impl Builder<'_> {
         let is_told =
             !keeps_all && matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone);
         if is_told && !self.asks_for(&deal) {
-            return Row::LeftOut;
+            return RowOutcome::LeftOut;
         }
         if is_told {
             self.fill_names(&mut deal, cursor);
-            return Row::Deal(deal);
+            return RowOutcome::Deal(deal);
         }
         problems.extend(self.fill_amount(&mut deal, row, cursor, tally));
         problems.extend(self.fill_closing(&mut deal, row, cursor, tally));
         // Most of a large file is older than the newest: its texts are not even made.
         let is_older = |since: DateTime<Utc>| deal.closed_won_at.is_none_or(|at| at < since);
         if self.won.is_none() && outcome == Outcome::Won && since.is_some_and(is_older) {
-            return if problems.len() > before { Row::Refused } else { Row::LeftOut };
+            return if problems.len() > before { RowOutcome::Refused } else { RowOutcome::LeftOut };
         }
         if let Some(column) = loaded.columns.merged_ids {
             let cell = loaded.table.cell(cursor, column);
@@ -272,7 +272,7 @@ impl Builder<'_> {
             }
         }
         if problems.len() > before {
-            return Row::Refused;
+            return RowOutcome::Refused;
         }
         if !matches!(deal.outcome, Outcome::Won | Outcome::Unknown) {
             // The close date of an open deal is a hope.
@@ -289,7 +289,7 @@ impl Builder<'_> {
         if *self.detail == Detail::Whole {
             deal.locale = loaded.locale(self.settings);
         }
-        if self.asks_for(&deal) { Row::Deal(deal) } else { Row::LeftOut }
+        if self.asks_for(&deal) { RowOutcome::Deal(deal) } else { RowOutcome::LeftOut }
     }
 
     /// Whether this deal is asked for, by where it stands.
@@ -682,7 +682,7 @@ impl Builder<'_> {
 fn remembered<'a>(
     outcomes: &mut HashMap<String, Outcome>,
     signs: &Signs<'a>,
-    reading: &Reading<'_>,
+    reading: &FileOutcome<'_>,
 ) -> (Outcome, Evidence<'a>) {
     let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } = *signs;
     let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];

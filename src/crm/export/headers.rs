@@ -74,7 +74,7 @@ pub(super) struct Vendor {
     /// Its own words for a status or a stage.
     #[serde(default)]
     pub(super) words: Words,
-    pub(super) columns: Vec<Known>,
+    pub(super) columns: Vec<KnownColumn>,
 }
 
 fn two() -> usize {
@@ -163,7 +163,7 @@ pub(super) enum Scale {
 /// One column that is known.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Known {
+pub(super) struct KnownColumn {
     #[serde(default)]
     pub(super) column: Option<Column>,
     /// The API's name for it; empty where there is none.
@@ -176,7 +176,7 @@ pub(super) struct Known {
     pub(super) cents: bool,
 }
 
-impl Known {
+impl KnownColumn {
     pub(super) fn has(&self, forms: &Forms) -> bool {
         self.labels.iter().any(|label| forms.are(label))
     }
@@ -313,7 +313,7 @@ fn means(header: &str, is_wanted: impl Fn(Option<Column>) -> bool) -> bool {
         let prefix = vendor.prefixes.iter().find(|it| forms.plain.starts_with(it.as_str()));
         let behind = prefix.map(|prefix| &forms.plain[prefix.len()..]);
         let is_flattened = !vendor.outer.is_empty() && vendor.is_own_label(&forms.plain);
-        let known = |known: &Known| {
+        let known = |known: &KnownColumn| {
             is_wanted(known.column)
                 && known.labels.iter().any(|label| {
                     forms.are(label) || forms.are_bare(label) || behind == Some(label.as_str())

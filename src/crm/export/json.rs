@@ -554,28 +554,28 @@ fn clean(value: Value) -> Value {
 const IS_THE_RECORD: [&str; 6] = ["properties", "attributes", "fields", "values", "item", "node"];
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum RecordKind {
     Contacts,
     LineItems,
 }
 
-fn kind(name: &str) -> Option<Kind> {
+fn kind(name: &str) -> Option<RecordKind> {
     match name.to_lowercase().as_str() {
         "contacts" | "opportunitycontactroles" | "persons" | "people" | "participants" => {
-            Some(Kind::Contacts)
+            Some(RecordKind::Contacts)
         }
         "line_items" | "lineitems" | "line items" | "products" | "opportunitylineitems" => {
-            Some(Kind::LineItems)
+            Some(RecordKind::LineItems)
         }
         _ => None,
     }
 }
 
 impl Record {
-    fn add(&mut self, kind: Kind, list: Vec<Value>) {
+    fn add(&mut self, kind: RecordKind, list: Vec<Value>) {
         let into = match kind {
-            Kind::Contacts => &mut self.children.contacts,
-            Kind::LineItems => &mut self.children.line_items,
+            RecordKind::Contacts => &mut self.children.contacts,
+            RecordKind::LineItems => &mut self.children.line_items,
         };
         into.extend(list.into_iter().filter_map(|item| match item {
             Value::Object(object) => Some(flat(object)),

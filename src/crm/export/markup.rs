@@ -13,7 +13,7 @@ use crate::text::quoted;
 
 /// A table's rows as delimited text, and what a reader should know of it.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct MarkupText {
     pub(super) text: String,
     pub(super) remark: String,
     pub(super) typed: Typed,
@@ -36,17 +36,17 @@ pub(super) fn has_table(bytes: &[u8]) -> bool {
 }
 
 /// The table with the columns of deals; `None` where the text has no table at all.
-pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
-    let tables = Reader::read(text)?;
+pub(super) fn read(text: &str) -> Result<Option<MarkupText>, Problem> {
+    let tables = MarkupReader::read(text)?;
     if tables.is_empty() {
         return Ok(None);
     }
-    let score = |table: &Table| {
+    let score = |table: &MarkupTable| {
         let known =
-            |row: &Vec<Cell>| row.iter().filter(|cell| headers::is_known(&cell.text)).count();
+            |row: &Vec<MarkupCell>| row.iter().filter(|cell| headers::is_known(&cell.text)).count();
         table.rows.iter().take(30).map(known).max().unwrap_or_default()
     };
-    let mut scored: Vec<(usize, &Table)> =
+    let mut scored: Vec<(usize, &MarkupTable)> =
         tables.iter().map(|table| (score(table), table)).filter(|it| it.0 > 1).collect();
     scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     let as_csv =
@@ -124,7 +124,7 @@ pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
         }),
         false => Typed::default(),
     };
-    Ok(Some(Found { text: out, remark, typed }))
+    Ok(Some(MarkupText { text: out, remark, typed }))
 }
 
 /// The title of a page, in brackets, where it stands among its first tags.
@@ -143,16 +143,16 @@ pub(super) fn title(text: &str) -> String {
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct MarkupTable {
     name: String,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Vec<MarkupCell>>,
     spans_rows: bool,
     /// Whether the page ends before the table does.
     is_cut: bool,
 }
 
 #[derive(Debug, Default)]
-struct Cell {
+struct MarkupCell {
     text: String,
     /// What a workbook says of its value: `Number`, `DateTime`, …
     kind: String,
@@ -167,18 +167,18 @@ const MOST_OPEN: usize = 64;
 
 /// What was opened and not yet closed.
 #[derive(Debug, Default)]
-struct Open {
-    table: Table,
-    row: Option<Vec<Cell>>,
-    cell: Option<Cell>,
+struct OpenTag {
+    table: MarkupTable,
+    row: Option<Vec<MarkupCell>>,
+    cell: Option<MarkupCell>,
     /// How many columns the cell goes over behind its own.
     span: usize,
 }
 
 #[derive(Debug, Default)]
-struct Reader {
-    done: Vec<Table>,
-    open: Vec<Open>,
+struct MarkupReader {
+    done: Vec<MarkupTable>,
+    open: Vec<OpenTag>,
     /// Whether this is a workbook, whose texts are those of `Data` alone.
     is_workbook: bool,
     in_data: bool,
@@ -186,8 +186,8 @@ struct Reader {
     padding: usize,
 }
 
-impl Reader {
-    fn read(text: &str) -> Result<Vec<Table>, Problem> {
+impl MarkupReader {
+    fn read(text: &str) -> Result<Vec<MarkupTable>, Problem> {
         let mut reader = Self::default();
         for token in tokens(text) {
             match token {
@@ -273,8 +273,8 @@ impl Reader {
 
     fn open_table(&mut self, name: String) {
         if self.open.len() < MOST_OPEN {
-            let table = Table { name, ..Table::default() };
-            self.open.push(Open { table, ..Open::default() });
+            let table = MarkupTable { name, ..MarkupTable::default() };
+            self.open.push(OpenTag { table, ..OpenTag::default() });
         }
     }
 
@@ -325,8 +325,8 @@ impl Reader {
         {
             return Err(too_many());
         }
-        row.extend((0..empty).map(|_| Cell::default()));
-        (open.cell, open.span) = (Some(Cell::default()), span);
+        row.extend((0..empty).map(|_| MarkupCell::default()));
+        (open.cell, open.span) = (Some(MarkupCell::default()), span);
         Ok(())
     }
 
@@ -336,7 +336,7 @@ impl Reader {
         let (Some(row), Some(mut cell)) = (open.row.as_mut(), open.cell.take()) else { return };
         cell.text = value(&cell);
         row.push(cell);
-        row.extend((0..open.span).map(|_| Cell::default()));
+        row.extend((0..open.span).map(|_| MarkupCell::default()));
     }
 }
 
@@ -372,7 +372,7 @@ fn number_of(tag: &StartTag<()>, name: &str) -> Option<usize> {
     value_of(tag, name)?.trim().parse().ok()
 }
 
-fn kind_of(cell: &Cell) -> CellKind {
+fn kind_of(cell: &MarkupCell) -> CellKind {
     match cell.kind.as_str() {
         "DateTime" => CellKind::Date,
         "Number" => CellKind::Number,
@@ -381,7 +381,7 @@ fn kind_of(cell: &Cell) -> CellKind {
 }
 
 /// A cell's text: on one line on a page, as a plain number or a day in a workbook.
-fn value(cell: &Cell) -> String {
+fn value(cell: &MarkupCell) -> String {
     match cell.kind.as_str() {
         "" => crate::text::one_line(&cell.text),
         "Number" => {

@@ -44,7 +44,7 @@ pub(super) struct Signs<'a> {
 
 /// What the file and its vendor say about all rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reading<'a> {
+pub(super) struct FileOutcome<'a> {
     /// How probabilities are written; `None` where nothing proves it.
     pub(super) scale: Option<Scale>,
     /// Whether a won deal keeps the probability that it had.
@@ -191,7 +191,7 @@ static BESIDE: LazyLock<HashSet<String>> =
 /// The outcome a label names, in the vendor's words or anybody's. A pipeline in
 /// brackets behind a stage changes nothing: `Closed Won (Sales pipeline)`; whatever
 /// else stands there may: `Closed Won (pending signature)`.
-fn named(label: &str, reading: &Reading<'_>) -> Option<Outcome> {
+fn named(label: &str, reading: &FileOutcome<'_>) -> Option<Outcome> {
     if label.is_empty() || label.contains(['?', '？']) {
         return None;
     }
@@ -358,7 +358,7 @@ fn flag_in((column, text): Said<'_>) -> Option<bool> {
     flag(text).or_else(|| match column {
         Column::IsWon | Column::IsLost => {
             let wanted = if column == Column::IsWon { Outcome::Won } else { Outcome::Lost };
-            named(text, &Reading::default()).map(|outcome| outcome == wanted)
+            named(text, &FileOutcome::default()).map(|outcome| outcome == wanted)
         }
         Column::Deleted => read_date(text).is_ok().then_some(true),
         _ => None,
@@ -409,7 +409,7 @@ impl ScaleProof {
 }
 
 /// Where a deal stands.
-pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome, Evidence<'a>) {
+pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &FileOutcome<'_>) -> (Outcome, Evidence<'a>) {
     let unknown = |evidence| (Outcome::Unknown, evidence);
     let mut flags = [None; 5];
     for (at, said) in [
@@ -439,7 +439,7 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome,
         // Numbers are a vendor's own for a status; a stage's are those of a pipeline.
         let is_number = column == Column::Stage && cell.bytes().all(|b| b.is_ascii_digit());
         let words = reading.words.filter(|_| !is_number);
-        named(cell, &Reading { words, ..*reading }).map(|outcome| (outcome, (column, cell)))
+        named(cell, &FileOutcome { words, ..*reading }).map(|outcome| (outcome, (column, cell)))
     };
     let (status, stage) = (said(Column::Status, signs.status), said(Column::Stage, signs.stage));
     let won_flag = is_won.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Won, said));
@@ -528,14 +528,15 @@ mod tests {
     #[test]
     fn outcomes_by_what_all_columns_say() {
         let none = Signs::default();
-        let part = Reading { scale: Some(Scale::Part), ..Reading::default() };
-        let any = Reading::default();
-        let of_stage = Reading { probability_of_stage: true, scale: Some(Scale::Percent), ..any };
+        let part = FileOutcome { scale: Some(Scale::Part), ..FileOutcome::default() };
+        let any = FileOutcome::default();
+        let of_stage =
+            FileOutcome { probability_of_stage: true, scale: Some(Scale::Percent), ..any };
         let several = ["Won (Sales (EMEA))", "Lost (Sales (EMEA))", "Talks (pending signature)"];
         let pipelines =
             Pipelines::find(several.into_iter().map(Cow::Borrowed), std::iter::empty(), false);
-        let emea = Reading { pipelines: Some(&pipelines), ..any };
-        let stays = Reading { probability_stays: true, scale: Some(Scale::Percent), ..any };
+        let emea = FileOutcome { pipelines: Some(&pipelines), ..any };
+        let stays = FileOutcome { probability_stays: true, scale: Some(Scale::Percent), ..any };
         for (signs, reading, wanted) in [
             (Signs { is_won: "true", stage: "Renewed", ..none }, any, Outcome::Won),
             (Signs { is_won: "0", is_closed: "1", ..none }, any, Outcome::Lost),

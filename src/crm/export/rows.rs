@@ -122,7 +122,7 @@ impl Table {
         settings: &FileSettings,
     ) -> Result<Self, Problem> {
         let (found, sha256) = rayon::join(
-            || Found::rows_of(&text, settings),
+            || FirstPass::rows_of(&text, settings),
             || early.unwrap_or_else(|| sha256(text.as_bytes())),
         );
         let mut found = found?;
@@ -133,7 +133,7 @@ impl Table {
             && let Some(rows) = unquoted_rows(&text)
         {
             text = rows;
-            found = Found::rows_of(&text, settings)?;
+            found = FirstPass::rows_of(&text, settings)?;
             found.above.push("Each row was one quoted cell, and was read as a row.".to_owned());
         }
         let mut table = Self {
@@ -190,7 +190,7 @@ const SHORTEST_PIECE: usize = 1 << 20;
 
 /// What a first reading of a text finds.
 #[derive(Debug, PartialEq)]
-struct Found {
+struct FirstPass {
     headers: Vec<String>,
     delimiter: u8,
     rows: Vec<RowAt>,
@@ -218,7 +218,7 @@ fn unquoted_rows(text: &str) -> Option<String> {
     Some(out)
 }
 
-impl Found {
+impl FirstPass {
     /// The headers, where the rows behind them start, the headers' row number,
     /// and what stands above them: a report's title, date and filters. The
     /// headers are the first row with two names that deals files have, else the
@@ -327,7 +327,7 @@ impl Found {
     }
 }
 
-/// The rows that begin in a part of a text, as [`Found`] has them; numbered from 1.
+/// The rows that begin in a part of a text, as [`FirstPass`] has them; numbered from 1.
 struct Piece {
     from: usize,
     to: usize,
@@ -456,9 +456,9 @@ mod tests {
         let settings = FileSettings::of("deals.csv");
         for first in 0..rows.len() {
             let text: String = [head].iter().chain(&rows[first..]).copied().collect();
-            let whole = Found::rows_in_pieces(&text, &settings, text.len()).expect("rows");
+            let whole = FirstPass::rows_in_pieces(&text, &settings, text.len()).expect("rows");
             for length in 0..text.len() {
-                let pieces = Found::rows_in_pieces(&text, &settings, length).expect("rows");
+                let pieces = FirstPass::rows_in_pieces(&text, &settings, length).expect("rows");
                 assert_eq!(pieces, whole, "pieces of {length} bytes of {text:?}");
             }
         }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use super::deal::{Builder, Counted, Detail, Row, Scratch, WonTest};
+use super::deal::{Builder, Counted, Detail, RowOutcome, Scratch, WonTest};
 use super::files::ExportRoot;
 use super::json::CutOff;
 use super::load::{Loaded, PIECE, hashes};
@@ -51,8 +51,8 @@ impl Part<'_> {
         let (mut deals, mut found) = (Vec::new(), Vec::new());
         for row in rows {
             match builder.build(row, &mut self.scratch, &mut found) {
-                Row::Deal(deal) => deals.push(deal),
-                Row::LeftOut | Row::Refused => {}
+                RowOutcome::Deal(deal) => deals.push(deal),
+                RowOutcome::LeftOut | RowOutcome::Refused => {}
             }
             if !found.is_empty() {
                 self.total += found.len();
@@ -311,11 +311,11 @@ impl FileCrm {
             &mut problems,
         );
         match built {
-            Row::Deal(mut deal) => {
+            RowOutcome::Deal(mut deal) => {
                 mark_signers(&mut deal.contacts, signature);
                 Ok(deal)
             }
-            Row::LeftOut | Row::Refused => Err(many(&loaded.path, &problems)),
+            RowOutcome::LeftOut | RowOutcome::Refused => Err(many(&loaded.path, &problems)),
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) struct ApiAnswer {
 }
 
 /// A write that came to nothing, as far as one can tell.
-pub(super) struct Fault {
+pub(super) struct WriteFault {
     /// The status of a refusal.
     pub(super) status: Option<StatusCode>,
     /// The fields that GitHub names as the reason, `assignees`.
@@ -59,7 +59,7 @@ pub(super) struct Fault {
     pub(super) error: DeliveryError,
 }
 
-impl Fault {
+impl WriteFault {
     /// Whether GitHub refused because of this field; then nothing was made.
     pub(super) fn refuses_field(&self, field: &str) -> bool {
         self.is_unprocessable() && self.fields.iter().any(|it| it == field)
@@ -81,8 +81,8 @@ impl Fault {
     }
 }
 
-impl From<Fault> for DeliveryError {
-    fn from(fault: Fault) -> Self {
+impl From<WriteFault> for DeliveryError {
+    fn from(fault: WriteFault) -> Self {
         fault.error
     }
 }
@@ -206,8 +206,8 @@ impl Api {
         method: Method,
         path: &str,
         body: &Value,
-    ) -> Result<ApiAnswer, Fault> {
-        let clients = self.clients().await.map_err(Fault::without_answer)?;
+    ) -> Result<ApiAnswer, WriteFault> {
+        let clients = self.clients().await.map_err(WriteFault::without_answer)?;
         let client = if path == "/graphql" { &clients.graphql } else { &clients.rest };
         let mut last = self.last_write.lock().await;
         if let Some(last) = *last {
@@ -218,15 +218,15 @@ impl Api {
         drop(last);
         match result {
             Ok(answer) if answer.status.is_success() => Ok(answer),
-            Ok(answer) => Err(Fault {
+            Ok(answer) => Err(WriteFault {
                 status: Some(answer.status),
                 fields: answer.refused_fields(),
                 error: answer.fault(),
             }),
             Err(none) if none.reached => {
-                Err(Fault::without_answer(DeliveryError::unclear(none.why)))
+                Err(WriteFault::without_answer(DeliveryError::unclear(none.why)))
             }
-            Err(none) => Err(Fault::without_answer(transient(none.why))),
+            Err(none) => Err(WriteFault::without_answer(transient(none.why))),
         }
     }
 

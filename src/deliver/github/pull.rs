@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, Fault, Issue};
+use super::api::{Api, Issue, WriteFault};
 use super::settings::GithubSettings;
 use super::task::{STEP, ask_to_review, holds, marker, sealed};
 use super::{checks, project};
@@ -169,7 +169,7 @@ impl GithubPull {
 }
 
 /// GitHub's 422s about a branch in words of this product.
-fn explain(fault: Fault, branch: &str) -> DeliveryError {
+fn explain(fault: WriteFault, branch: &str) -> DeliveryError {
     let is_branch = fault.refuses_field("head");
     let is_there = fault.is_unprocessable() && fault.names_no_field();
     match fault.error {

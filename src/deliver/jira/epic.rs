@@ -35,7 +35,7 @@ pub(super) const EPIC: &str = "epic";
 
 /// What of a handoff is in Jira already.
 #[derive(Default)]
-struct Found {
+struct FoundIssues {
     /// Issue keys by step.
     steps: BTreeMap<String, String>,
     epic_at: Option<DateTime<Utc>>,
@@ -44,8 +44,8 @@ struct Found {
 impl Jira {
     /// All issues with this handoff's label, by the step their property names.
     /// Where several carry one step, the oldest counts.
-    async fn find(&self, handoff: &Handoff) -> Result<Found, DeliveryError> {
-        let mut found = Found::default();
+    async fn find(&self, handoff: &Handoff) -> Result<FoundIssues, DeliveryError> {
+        let mut found = FoundIssues::default();
         for issue in self.api.of_handoff(handoff, "", &["created"]).await? {
             let property = &issue["properties"]["handoff"];
             let ours = property["id"] == handoff.key.as_str();

@@ -11,7 +11,7 @@ use crate::webhook::{DeliveryId, Rejection, Request, Route};
 
 /// A sender's route.
 #[derive(Clone, Copy)]
-pub(super) enum Entry<'a> {
+pub(super) enum SenderRoute<'a> {
     /// An e-sign provider, which reports signatures.
     Signatures(&'a dyn Provider),
     /// A CRM, which reports deals that may have been won.
@@ -28,7 +28,7 @@ pub(super) enum Admitted {
     Kept(Box<Envelope>),
 }
 
-impl<'a> Entry<'a> {
+impl<'a> SenderRoute<'a> {
     /// The sender with this name or alias.
     pub(super) fn find(senders: &'a Connections, name: &str) -> Option<Self> {
         let deals = || senders.triggers.by_name(name).map(Self::Deals);

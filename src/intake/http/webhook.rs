@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::super::inbox::Put;
 use super::super::metrics::Counter;
-use super::entry::{Admitted, Entry};
+use super::entry::{Admitted, SenderRoute};
 use super::{Service, serve};
 use crate::model::Secrets;
 use crate::text;
@@ -58,7 +58,7 @@ pub(super) async fn receive(
 async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) -> Response {
     let senders = service.senders.now();
     let from = From::of(&request, &service);
-    let Some(entry) = Entry::find(&senders, &name) else {
+    let Some(entry) = SenderRoute::find(&senders, &name) else {
         service.metrics.count(Counter::Rejected, &["unknown", "unknown_provider"]);
         let (name, remote) = (text::quoted(&name), &from.remote);
         tracing::warn!(name, remote, "there is no provider of this name");
@@ -142,7 +142,7 @@ impl From {
 async fn answer(
     service: &Service,
     secrets: &Secrets,
-    entry: Entry<'_>,
+    entry: SenderRoute<'_>,
     from: &From,
     request: &Request<'_>,
 ) -> Reply {

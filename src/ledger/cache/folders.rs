@@ -52,7 +52,7 @@ impl FactsKind {
 pub struct FolderGroup {
     path: String,
     tree: ObjectId,
-    rows: Vec<Row>,
+    rows: Vec<CachedRow>,
     /// The names where the tree was read, else those in the file.
     names: Option<Vec<u8>>,
     file: Option<Vec<u8>>,
@@ -62,7 +62,7 @@ pub struct FolderGroup {
 /// The folders in a group that are no handoffs' by their names, with their trees.
 pub(in crate::ledger) type Below = Vec<(String, ObjectId)>;
 
-struct Row {
+struct CachedRow {
     tree: ObjectId,
     name: Range<usize>,
     facts: Option<Range<usize>>,
@@ -122,11 +122,11 @@ impl FolderGroup {
         kept: Option<KeptGroup>,
     ) -> Self {
         let mut names = Vec::new();
-        let mut rows: Vec<Row> = Vec::with_capacity(listed.len());
+        let mut rows: Vec<CachedRow> = Vec::with_capacity(listed.len());
         for (name, tree) in listed {
             let start = names.len();
             names.extend_from_slice(name.as_bytes());
-            rows.push(Row { tree: *tree, name: start..names.len(), facts: None });
+            rows.push(CachedRow { tree: *tree, name: start..names.len(), facts: None });
         }
         rows.sort_by(|a, b| names[a.name.clone()].cmp(&names[b.name.clone()]));
         if let Some(kept) = &kept {
@@ -176,7 +176,7 @@ impl FolderGroup {
     /// The folders whose names end in a key, in whatever case.
     pub fn ending_in(&self, key: &Key) -> impl Iterator<Item = Folder> {
         let (names, key) = (self.name_bytes(), key.as_str().as_bytes());
-        let is_meant = move |row: &Row| {
+        let is_meant = move |row: &CachedRow| {
             let name = &names[row.name.clone()];
             let (rest, own) = name.split_at(name.len().saturating_sub(key.len()));
             own.eq_ignore_ascii_case(key) && rest.ends_with(b"--")
@@ -275,7 +275,7 @@ pub(in crate::ledger) struct KeptGroup {
     file: Vec<u8>,
     tree: ObjectId,
     below: Below,
-    rows: Vec<Row>,
+    rows: Vec<CachedRow>,
 }
 
 impl KeptGroup {
@@ -304,7 +304,7 @@ impl KeptGroup {
 
     /// Where the facts of a folder stand, if it is the same.
     fn find(&self, name: &[u8], tree: ObjectId) -> Option<Range<usize>> {
-        let by_name = |row: &Row| self.file[row.name.clone()].cmp(name);
+        let by_name = |row: &CachedRow| self.file[row.name.clone()].cmp(name);
         let row = &self.rows[self.rows.binary_search_by(by_name).ok()?];
         row.facts.clone().filter(|_| row.tree == tree)
     }
@@ -312,7 +312,11 @@ impl KeptGroup {
 
 /// The group's tree, what lies below, and the rows, whose ranges are places in
 /// the whole file.
-fn decode(bytes: &[u8], kind: &FactsKind, group: &str) -> Option<(ObjectId, Below, Vec<Row>)> {
+fn decode(
+    bytes: &[u8],
+    kind: &FactsKind,
+    group: &str,
+) -> Option<(ObjectId, Below, Vec<CachedRow>)> {
     let mut from = Cursor(bytes);
     if from.array::<32>()? != kind.basis {
         return None;
@@ -340,7 +344,7 @@ fn decode(bytes: &[u8], kind: &FactsKind, group: &str) -> Option<(ObjectId, Belo
         let end = usize::try_from(table.number()?).ok().filter(|end| *end > name)?;
         let last = usize::try_from(table.number()?).ok().filter(|last| *last >= facts)?;
         let has_facts = table.take(1)?[0] == 1;
-        rows.push(Row {
+        rows.push(CachedRow {
             tree,
             name: start + name..start + end,
             facts: has_facts.then_some(facts..last),

@@ -28,7 +28,7 @@ pub(in crate::ledger) struct Chain {
     pub(in crate::ledger) gaps: Vec<Gap>,
 }
 
-struct Parsed {
+struct ParsedObject {
     link: Link,
     parent: Option<Id>,
     /// The reason the committer line cannot be used.
@@ -99,7 +99,11 @@ pub(in crate::ledger) fn walk(
     Ok(chain)
 }
 
-fn parse_next(repository: &Repository, reader: &mut ObjectReader, id: Id) -> Result<Parsed, Fault> {
+fn parse_next(
+    repository: &Repository,
+    reader: &mut ObjectReader,
+    id: Id,
+) -> Result<ParsedObject, Fault> {
     if let Some(graph) = repository.graph()
         && let Some(commit) = graph.commit_by_id(gix::hash::oid::from_bytes_unchecked(&id))
         && let Ok(tree) = commit.root_tree_id().as_bytes().try_into()
@@ -109,7 +113,7 @@ fn parse_next(repository: &Repository, reader: &mut ObjectReader, id: Id) -> Res
     {
         let parent = parent.and_then(|position| graph.id_at(position).as_bytes().try_into().ok());
         let committed_at = i64::try_from(commit.committer_timestamp()).unwrap_or_default();
-        return Ok(Parsed { link: Link { id, tree, committed_at }, parent, odd: None });
+        return Ok(ParsedObject { link: Link { id, tree, committed_at }, parent, odd: None });
     }
     let bytes = reader.read_kind(&id, Kind::Commit)?;
     parse(id, &bytes).ok_or_else(|| Fault::Broken("its header is malformed".to_owned()))
@@ -117,7 +121,7 @@ fn parse_next(repository: &Repository, reader: &mut ObjectReader, id: Id) -> Res
 
 /// Reads a commit's header the way git does: tree, parents, then author and
 /// committer; only the number behind the committer's `>` counts.
-fn parse(id: Id, bytes: &[u8]) -> Option<Parsed> {
+fn parse(id: Id, bytes: &[u8]) -> Option<ParsedObject> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let tree = hex_id(lines.next()?.strip_prefix(b"tree ")?)?;
     let mut parent = None;
@@ -134,7 +138,7 @@ fn parse(id: Id, bytes: &[u8]) -> Option<Parsed> {
             break;
         }
     }
-    Some(Parsed {
+    Some(ParsedObject {
         link: Link { id, tree, committed_at: committed_at.unwrap_or_default() },
         parent,
         odd: committed_at.is_none().then_some("its committer line holds no time"),

@@ -197,12 +197,12 @@ pub(super) struct RuleRow {
     summary: Option<&'static str>,
     count: String,
     link: Option<String>,
-    findings: Vec<Shown>,
+    findings: Vec<DealFinding>,
     more: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct DealFinding {
     message: String,
     help: Option<String>,
     key: Option<String>,
@@ -246,9 +246,9 @@ fn rule(
     }
 }
 
-fn shown(finding: &Finding, sets: &Sets<'_>) -> Shown {
+fn shown(finding: &Finding, sets: &Sets<'_>) -> DealFinding {
     let key = finding.key.as_ref().map(Key::as_str);
-    Shown {
+    DealFinding {
         message: text::one_line(&finding.message),
         help: finding.help.as_deref().map(text::terminal),
         key: key.map(ToOwned::to_owned),
@@ -265,7 +265,7 @@ const STYLE: &str = include_str!("../../../templates/report/audit.css");
 const SCRIPT: &str = include_str!("../../../templates/report/audit.js");
 
 #[derive(Serialize)]
-struct Page {
+struct AuditPage {
     #[serde(flatten)]
     shell: Shell,
     audit_style: &'static str,
@@ -294,7 +294,7 @@ struct Page {
     groupings: Vec<Grouping>,
     class_names: Vec<&'static str>,
     orphans: Vec<OrphanRow>,
-    evidence: Vec<Line>,
+    evidence: Vec<EvidenceLine>,
     earlier: Vec<EarlierAudit>,
     data: String,
     packed: bool,
@@ -323,7 +323,7 @@ struct OrphanRow {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct EvidenceLine {
     name: &'static str,
     value: String,
 }
@@ -335,7 +335,7 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
     let coverage = &report.metrics.coverage;
     let share = &coverage.handed_over;
     let figure = percent(share.count, share.of);
-    let page = Page {
+    let page = AuditPage {
         earlier: earlier(report),
         shell: Shell::new(SCRIPT),
         audit_style: STYLE,
@@ -378,13 +378,13 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
         orphans: orphans(report),
         evidence: evidence(report)
             .into_iter()
-            .map(|(name, value)| Line { name, value: text::one_line(&value) })
+            .map(|(name, value)| EvidenceLine { name, value: text::one_line(&value) })
             .collect(),
         data: String::new(),
         packed: false,
     };
     let (data, packed) = data(report, &sets);
-    render(TEMPLATE, &Page { data, packed, ..page })
+    render(TEMPLATE, &AuditPage { data, packed, ..page })
 }
 
 /// The audits before this one, oldest first, and this one.

@@ -54,7 +54,7 @@ struct Data<'a> {
     commits: Option<&'a str>,
     classes: IndexMap<&'static str, &'static str>,
     /// By the name of the cell; a cell that a deal does not have is null.
-    deals: IndexMap<&'static str, Column<'a>>,
+    deals: IndexMap<&'static str, DealColumn<'a>>,
     sets: &'a IndexMap<String, Set>,
 }
 
@@ -102,29 +102,29 @@ impl<'a> Sets<'a> {
 }
 
 /// A deal and what was found about it.
-struct Row<'a> {
+struct ListedDeal<'a> {
     deal: &'a DealRow,
     findings: Vec<&'a Finding>,
 }
 
 /// What a deal has in a column; null for nothing.
-type Cell = fn(&Row<'_>) -> Value;
+type CellValue = fn(&ListedDeal<'_>) -> Value;
 
 /// One cell of every deal: a column beside a column packs better than a deal
 /// beside a deal, by a quarter.
-struct Column<'a> {
-    rows: &'a [Row<'a>],
-    cell: Cell,
+struct DealColumn<'a> {
+    rows: &'a [ListedDeal<'a>],
+    cell: CellValue,
 }
 
-impl Serialize for Column<'_> {
+impl Serialize for DealColumn<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.rows.iter().map(self.cell))
     }
 }
 
 /// The columns; a name is the script's.
-const COLUMNS: [(&str, Cell); 30] = [
+const COLUMNS: [(&str, CellValue); 30] = [
     ("key", |row| row.deal.key.as_str().into()),
     ("id", |row| text::one_line(row.deal.deal_id.as_str()).into()),
     ("name", |row| line(row.deal.name.as_deref())),
@@ -190,10 +190,13 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
             by_key.entry(key.as_str()).or_default().push(finding);
         }
     }
-    let rows: Vec<Row<'_>> = (report.deals.iter())
-        .map(|deal| Row { deal, findings: by_key.remove(deal.key.as_str()).unwrap_or_default() })
+    let rows: Vec<ListedDeal<'_>> = (report.deals.iter())
+        .map(|deal| ListedDeal {
+            deal,
+            findings: by_key.remove(deal.key.as_str()).unwrap_or_default(),
+        })
         .collect();
-    let deals = COLUMNS.map(|(name, cell)| (name, Column { rows: &rows, cell })).into();
+    let deals = COLUMNS.map(|(name, cell)| (name, DealColumn { rows: &rows, cell })).into();
     let classes = Class::ALL.into_iter().map(|class| (class.as_str(), class.label())).collect();
     let web = report.ledger.web.as_ref().filter(|_| report.more_ledgers.is_empty());
     let data = Data {

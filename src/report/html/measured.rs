@@ -26,13 +26,13 @@ pub(super) struct Chart {
     width: usize,
     height: usize,
     left: usize,
-    legend: Vec<Entry>,
+    legend: Vec<LegendEntry>,
     grid: Vec<Gridline>,
     months: Vec<Month>,
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct LegendEntry {
     class: &'static str,
     name: &'static str,
 }
@@ -52,11 +52,11 @@ struct Month {
     top: String,
     label: Option<String>,
     coverage: Option<String>,
-    parts: Vec<Part>,
+    parts: Vec<Bar>,
 }
 
 #[derive(Serialize)]
-struct Part {
+struct Bar {
     class: &'static str,
     link: String,
     title: String,
@@ -91,7 +91,7 @@ pub(super) fn chart(months: &[Group], links: &[String]) -> Option<Chart> {
                 .filter(|class| group.figures.summary.of(*class) > 0)
                 .map(|class| {
                     let number = group.figures.summary.of(class);
-                    let part = Part {
+                    let part = Bar {
                         class: class.as_str(),
                         link: format!("{link}&class={}", class.as_str()),
                         title: format!(
@@ -129,7 +129,7 @@ pub(super) fn chart(months: &[Group], links: &[String]) -> Option<Chart> {
         legend: STACK
             .into_iter()
             .filter(|class| months.iter().any(|group| group.figures.summary.of(*class) > 0))
-            .map(|class| Entry { class: class.as_str(), name: class.label() })
+            .map(|class| LegendEntry { class: class.as_str(), name: class.label() })
             .collect(),
         grid: (0..=high / step)
             .map(|line| Gridline {
@@ -167,15 +167,15 @@ pub(super) struct Grouping {
     id: &'static str,
     title: &'static str,
     heading: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<GroupRow>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct GroupRow {
     name: String,
     count: String,
     link: String,
-    classes: Vec<Cell>,
+    classes: Vec<ClassCell>,
     coverage: String,
     not_covered: Option<String>,
     brief: String,
@@ -191,7 +191,7 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Cell {
+struct ClassCell {
     count: String,
     link: String,
 }
@@ -208,7 +208,7 @@ pub(super) fn groupings(report: &AuditReport, sets: &mut Sets<'_>) -> (Vec<Group
     let mut months = Vec::new();
     let mut tables = Vec::new();
     for (id, title, heading, groups) in all {
-        let rows: Vec<Row> =
+        let rows: Vec<GroupRow> =
             groups.iter().enumerate().map(|(at, group)| row(id, at, group, sets)).collect();
         if id == "month" {
             months = rows.iter().map(|row| row.link.clone()).collect();
@@ -220,17 +220,17 @@ pub(super) fn groupings(report: &AuditReport, sets: &mut Sets<'_>) -> (Vec<Group
     (tables, months)
 }
 
-fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> Row {
+fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> GroupRow {
     let name = text::shorten(&text::one_line(&group.name), 120);
     let link = sets.link(&format!("{id}.{at}"), name.clone(), &group.deals);
     let figures = &group.figures;
     let (on_time, evidenced) = (&figures.first_touch_on_time, &figures.first_touch_evidenced);
     let [claimed, shown] = claimed_and_shown(evidenced);
     let told = |seconds: Option<i64>| seconds.map(describe_seconds).unwrap_or_default();
-    Row {
+    GroupRow {
         count: thousands(group.deals.len()),
         classes: Class::in_scope()
-            .map(|class| Cell {
+            .map(|class| ClassCell {
                 count: thousands(figures.summary.of(class)),
                 link: format!("{link}&class={}", class.as_str()),
             })

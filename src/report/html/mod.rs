@@ -67,13 +67,13 @@ const SCRIPT: &str = include_str!("../../../templates/report/findings.js");
 const LONGEST: usize = 400;
 
 #[derive(Serialize)]
-struct Page {
+struct ValidatePage {
     #[serde(flatten)]
     shell: Shell,
     checked: String,
     tally: String,
     severities: Vec<Level>,
-    findings: Vec<Shown>,
+    findings: Vec<FindingLine>,
 }
 
 #[derive(Serialize)]
@@ -83,7 +83,7 @@ struct Level {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct FindingLine {
     severity: &'static str,
     rule: &'static str,
     location: Option<String>,
@@ -111,7 +111,7 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
                 .then(|| Level { name: severity.as_str(), count: count(number, severity.as_str()) })
         })
         .collect();
-    let page = Page {
+    let page = ValidatePage {
         shell: Shell::new(SCRIPT),
         checked: count(report.checked().len(), "brief"),
         tally: tally(report.findings()),
@@ -121,8 +121,8 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     render(TEMPLATE, &page)
 }
 
-fn shown(finding: &Finding) -> Shown {
-    Shown {
+fn shown(finding: &Finding) -> FindingLine {
+    FindingLine {
         severity: finding.severity.as_str(),
         rule: finding.rule,
         location: location(finding).map(|place| text::one_line(&place)),

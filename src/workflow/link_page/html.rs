@@ -38,7 +38,7 @@ impl PageNotice {
 
 /// One answer that is asked for.
 #[derive(Debug, Serialize)]
-struct Input {
+struct PageInput {
     #[serde(flatten)]
     asked: AskedAnswer,
     id: String,
@@ -95,7 +95,7 @@ pub(super) struct LinkView {
     is_touched: bool,
     seen: String,
     first: String,
-    inputs: Vec<Input>,
+    inputs: Vec<PageInput>,
     promises: Vec<OpenPromise>,
     people: Vec<String>,
     team: Vec<String>,
@@ -230,7 +230,7 @@ fn inputs(
     grant: &Grant,
     stored: &Stored,
     answered: Option<&Answered>,
-) -> Vec<Input> {
+) -> Vec<PageInput> {
     let Some(brief) = &stored.brief else { return Vec::new() };
     let nothing = Answered::default();
     let answered = answered.unwrap_or(&nothing);
@@ -265,7 +265,7 @@ fn inputs(
                 Some("email") => "email",
                 _ => "text",
             };
-            Input {
+            PageInput {
                 id: format!("q{index}"),
                 heading,
                 kind,

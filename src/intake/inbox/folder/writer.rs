@@ -40,14 +40,14 @@ struct Job {
 #[derive(Debug)]
 pub(super) struct SpoolWriter {
     jobs: Option<mpsc::Sender<Job>>,
-    line: Option<Arc<Line>>,
+    line: Option<Arc<WriteQueue>>,
     stored: Arc<Notify>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// Where what comes stands until it is on the disk.
 #[derive(Debug)]
-struct Line {
+struct WriteQueue {
     spool: Arc<Spool>,
     /// Held by who writes.
     writing: Mutex<()>,
@@ -66,7 +66,7 @@ impl SpoolWriter {
         let (jobs, waiting) = mpsc::channel::<Job>(4 * BATCH);
         let (came, has_come) = sync_channel(1);
         let stored = Arc::new(Notify::new());
-        let line = Arc::new(Line {
+        let line = Arc::new(WriteQueue {
             spool: Arc::clone(spool),
             writing: Mutex::new(()),
             is_quick: AtomicBool::new(false),
@@ -106,7 +106,7 @@ impl SpoolWriter {
     }
 }
 
-impl Line {
+impl WriteQueue {
     /// Puts one event in where nobody writes and the disk is quick: to hand it to
     /// a thread and back takes longer than that. Else nothing is done.
     fn put_at_once(&self, record: &Record) -> Option<Result<Put, InboxError>> {

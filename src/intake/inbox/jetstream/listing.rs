@@ -23,13 +23,13 @@ const AT_ONCE: usize = 16;
 const LOOKED_AT: usize = 64;
 
 /// An event where it was found.
-struct Found<'a> {
+struct StreamEvent<'a> {
     stream: &'a Stream,
     message: StreamMessage,
     state: EventState,
 }
 
-impl Found<'_> {
+impl StreamEvent<'_> {
     fn envelope(&self) -> Result<Envelope, InboxError> {
         let StreamMessage { subject, headers, payload, .. } = &self.message;
         message::read(subject, Some(headers), payload)
@@ -107,7 +107,7 @@ impl JetStreamInbox {
                 let Some(name) = message::name(&message.subject) else { continue };
                 let state = self.state_of(stream, &message, handed_out, now);
                 if states.contains(&state) {
-                    let envelope = Found { stream, message, state }.envelope();
+                    let envelope = StreamEvent { stream, message, state }.envelope();
                     events.insert((state, name.clone()), Listed { name, state, envelope });
                 }
             }
@@ -172,7 +172,7 @@ impl JetStreamInbox {
         name: &EventName,
         now: DateTime<Utc>,
         done: bool,
-    ) -> Result<Found<'_>, InboxError> {
+    ) -> Result<StreamEvent<'_>, InboxError> {
         self.connected()?;
         let found = self.locate(name, now).await?;
         match found.state {
@@ -182,18 +182,22 @@ impl JetStreamInbox {
         }
     }
 
-    async fn remove(&self, found: &Found<'_>) -> Result<(), InboxError> {
+    async fn remove(&self, found: &StreamEvent<'_>) -> Result<(), InboxError> {
         let removed = found.stream.delete_message(found.message.sequence).await;
         removed.map(|_| ()).map_err(self.streams.server("removing from"))
     }
 
-    async fn locate(&self, name: &EventName, now: DateTime<Utc>) -> Result<Found<'_>, InboxError> {
+    async fn locate(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+    ) -> Result<StreamEvent<'_>, InboxError> {
         let subject = self.streams.anywhere(name);
         for stream in self.streams.all() {
             if let Some(message) = self.last(stream, &subject).await? {
                 let handed_out = self.handed_out().await?;
                 let state = self.state_of(stream, &message, handed_out, now);
-                return Ok(Found { stream, message, state });
+                return Ok(StreamEvent { stream, message, state });
             }
         }
         Err(InboxError::Unknown(name.to_string()))

@@ -373,15 +373,12 @@ fn mapping(fields: &[Field], text: &str) -> Result<Value, String> {
     let mut entries = Map::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let line = line.trim_start_matches(['-', '*']).trim();
-        let named = line.split_once(':').and_then(|(name, rest)| {
-            let name = name.trim();
-            let is = |field: &&Field| {
-                field.name.eq_ignore_ascii_case(name) || field.title.eq_ignore_ascii_case(name)
-            };
-            fields.iter().find(is).map(|field| (field, rest.trim()))
-        });
-        if let Some((field, rest)) = named {
-            if !rest.is_empty() {
+        let named = by_name(fields, line);
+        if !named.is_empty() {
+            for (field, rest) in named.into_iter().filter(|(_, rest)| !rest.is_empty()) {
+                if entries.contains_key(&field.name) {
+                    return Err(format!("{} gives {} twice", quoted(line), field.name));
+                }
                 entries.insert(field.name.clone(), value(field, unquoted(rest))?);
             }
         } else if entries.is_empty() && text.lines().count() == 1 {
@@ -398,6 +395,64 @@ fn mapping(fields: &[Field], text: &str) -> Result<Value, String> {
     Ok(Value::Object(entries))
 }
 
+/// The fields that a line names, `name: Dana Wu, email: dana@acme.example`, each
+/// with what stands behind it; empty where it does not begin with a name.
+fn by_name<'a, 'b>(fields: &'a [Field], line: &'b str) -> Vec<(&'a Field, &'b str)> {
+    let field_of = |name: &str| {
+        let name = name.trim();
+        fields.iter().find(|field| {
+            field.name.eq_ignore_ascii_case(name) || field.title.eq_ignore_ascii_case(name)
+        })
+    };
+    // Where each name begins, and where what it names begins.
+    let mut named: Vec<(&Field, usize, usize)> = Vec::new();
+    for (colon, _) in line.match_indices(':') {
+        let begin = line[..colon].rfind([',', ';']).map_or(0, |at| at + 1);
+        if (begin == 0) == named.is_empty()
+            && let Some(field) = field_of(&line[begin..colon])
+        {
+            named.push((field, begin, colon + 1));
+        }
+    }
+    let ends = named.iter().skip(1).map(|(_, begin, _)| *begin).chain([line.len()]);
+    let told = |((field, _, begin), end): (&(&'a Field, usize, usize), usize)| {
+        (*field, line[*begin..end].trim().trim_end_matches([',', ';']).trim())
+    };
+    named.iter().zip(ends).map(told).collect()
+}
+
+/// A person on one line as people write them: `Dana Wu <dana@acme.example>`,
+/// `Dana Wu, VP Operations, dana@acme.example`.
+fn person(fields: &[Field], line: &str) -> Option<Map<String, Value>> {
+    let named = |name: &str| fields.iter().find(|field| field.name == name);
+    let email = fields.iter().find(|field| field.format.as_deref() == Some("email"))?;
+    let name = named("name")?;
+    let is_edge = |c: char| c.is_whitespace() || ",;<>()[]\"".contains(c);
+    let mut words = line.split(is_edge).filter(|word| word.contains('@'));
+    let address = words.next();
+    if words.next().is_some() {
+        return None;
+    }
+    let mut entries = Map::new();
+    let rest = match address {
+        Some(address) => {
+            let plain = address.strip_prefix("mailto:").unwrap_or(address);
+            entries.insert(email.name.clone(), plain.into());
+            line.replacen(address, "", 1)
+        }
+        None => line.to_owned(),
+    };
+    let mut parts = rest.split([',', ';', '<', '>', '(', ')']).map(|it| it.trim_matches(is_edge));
+    let mut parts = parts.by_ref().filter(|it| !it.is_empty());
+    if let Some(who) = parts.next() {
+        entries.insert(name.name.clone(), who.into());
+    }
+    if let Some(title) = parts.next() {
+        entries.insert(named("title")?.name.clone(), title.into());
+    }
+    parts.next().is_none().then_some(entries)
+}
+
 /// Quotation marks of the example that were copied along.
 fn unquoted(text: &str) -> &str {
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -405,6 +460,12 @@ fn unquoted(text: &str) -> &str {
 }
 
 fn in_order(fields: &[Field], line: &str) -> Result<Value, String> {
+    let is = |name: &str| fields.iter().any(|field| field.name == name);
+    if is("name") && fields.iter().any(|field| field.format.as_deref() == Some("email")) {
+        return person(fields, line).map(Value::Object).ok_or_else(|| {
+            format!("{} is not one person; write `Dana Wu <dana@acme.example>`", quoted(line))
+        });
+    }
     let owed: Vec<&Field> = fields.iter().filter(|field| field.required).collect();
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut entries = Map::new();

@@ -43,13 +43,27 @@ fn is_zero(count: &usize) -> bool {
 /// no answer.
 #[must_use]
 pub fn changed_answers(schema: &Schema, before: &Value, after: &Value) -> Vec<ChangedAnswer> {
-    let mut walk = Walk { outline: schema.outline(), changed: Vec::new() };
-    for field in schema.outline().fields() {
-        let (before, after) = (before.get(&field.name), after.get(&field.name));
-        walk.visit(&field.name, &format!("/{}", field.name), field.question, before, after);
-    }
-    walk.changed.sort_by_key(|changed| changed.question);
-    walk.changed
+    let mut changed = Walk::of(schema, before, after).changed;
+    changed.sort_by_key(|changed| changed.question);
+    changed
+}
+
+/// Data of a brief that belongs to no question, such as the deal's owner, and
+/// is other data now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedData {
+    /// The field, dotted: `deal.owner.name`.
+    pub field: String,
+    /// What it said, on one line.
+    pub before: Option<String>,
+    /// What it says now.
+    pub after: Option<String>,
+}
+
+/// What differs beside the answers, in the schema's order.
+#[must_use]
+pub fn changed_data(schema: &Schema, before: &Value, after: &Value) -> Vec<ChangedData> {
+    Walk::of(schema, before, after).data
 }
 
 /// An answer for people, on one line and of at most so many characters: money
@@ -61,7 +75,8 @@ pub fn in_one_line(answer: &Value, longest: usize) -> String {
 }
 
 /// An answer as a sentence has it.
-fn in_words(answer: &Value) -> String {
+#[must_use]
+pub fn in_words(answer: &Value) -> String {
     if let Some(gap) = unknown(answer) {
         let of = |name: &str| gap.get(name).and_then(Value::as_str).map(one_line);
         let why = of("why").map(|why| format!(": {why}")).unwrap_or_default();
@@ -107,9 +122,19 @@ fn cut_apart(before: Option<&str>, after: Option<&str>) -> (Option<String>, Opti
 struct Walk<'a> {
     outline: &'a Outline,
     changed: Vec<ChangedAnswer>,
+    data: Vec<ChangedData>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn of(schema: &'a Schema, before: &Value, after: &Value) -> Self {
+        let mut walk = Self { outline: schema.outline(), changed: Vec::new(), data: Vec::new() };
+        for field in schema.outline().fields() {
+            let (before, after) = (before.get(&field.name), after.get(&field.name));
+            walk.visit(&field.name, &format!("/{}", field.name), field.question, before, after);
+        }
+        walk
+    }
+
     fn visit(
         &mut self,
         dotted: &str,
@@ -144,7 +169,6 @@ impl Walk<'_> {
             }
             return;
         }
-        let Some(question) = question else { return };
         let (mut before, mut after) = (before.cloned(), after.cloned());
         let mut kept = 0;
         if let (Some(Value::Array(was)), Some(Value::Array(is))) = (&before, &after) {
@@ -161,7 +185,12 @@ impl Walk<'_> {
         }
         let told = |value: Option<Value>| value.map(|it| one_line(&in_words(&it)));
         let (before, after) = cut_apart(told(before).as_deref(), told(after).as_deref());
-        let (field, label) = (dotted.to_owned(), self.outline.label(pointer));
+        let field = dotted.to_owned();
+        let Some(question) = question else {
+            self.data.push(ChangedData { field, before, after });
+            return;
+        };
+        let label = self.outline.label(pointer);
         self.changed.push(ChangedAnswer { question, field, label, before, after, kept });
     }
 }

@@ -32,7 +32,10 @@ pub use mapping::{
     BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, MappingRemark,
     Proposal, TracedAnswer, propose,
 };
-pub use merge::{ChangedAnswer, changed_answers, in_one_line, kept_answers, merge};
+pub use merge::{
+    ChangedAnswer, ChangedData, changed_answers, changed_data, in_one_line, in_words, kept_answers,
+    merge,
+};
 pub use model::{BRIEF_SCHEMA, Brief, check_version};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer, without_edit_hint};

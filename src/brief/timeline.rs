@@ -332,6 +332,15 @@ impl Timeline {
     pub fn verdict(&self) -> Option<&Event> {
         self.last_of(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])
     }
+
+    /// The acceptance that a later correction or amendment left behind: the CSM
+    /// is asked to accept again.
+    #[must_use]
+    pub fn outdated_acceptance(&self) -> Option<&Event> {
+        let accepted = self.verdict().filter(|it| it.event == EventKind::Accepted)?;
+        let changes = [EventKind::Accepted, EventKind::Corrected, EventKind::Amended];
+        self.last_of(&changes).filter(|it| it.event != EventKind::Accepted).map(|_| accepted)
+    }
 }
 
 /// What the CRM says of a deal that is over.

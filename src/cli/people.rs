@@ -222,7 +222,7 @@ fn read_again(context: &mut Context, key: &Key, invocation: &Invocation) -> Resu
         invocation.say(format!("note: {key}: {remark}"));
     }
     match &refreshed.result {
-        Refreshed::Corrected { changed } => invocation.say(format!(
+        Refreshed::Corrected { changed, .. } => invocation.say(format!(
             "note: {key}: read from the CRM again, {} changed",
             count(changed.len(), "answer")
         )),

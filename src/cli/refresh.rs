@@ -129,19 +129,16 @@ fn to_text(read: &[RefreshedHandoff], dry_run: bool) -> String {
             Refreshed::NoLongerWon { why } => {
                 text.push_str(&format!("{}: {why}; the brief stays\n", it.key));
             }
-            Refreshed::Corrected { changed } => {
+            Refreshed::Corrected { changed, data } => {
                 corrected += 1;
                 text.push_str(&format!("{}: corrected\n", it.key));
-                for answer in changed {
-                    let told = |answer: &Option<String>| {
-                        answer.clone().unwrap_or_else(|| "no answer".to_owned())
-                    };
-                    text.push_str(&format!(
-                        "  {}: {} → {}\n",
-                        answer.field,
-                        told(&answer.before),
-                        told(&answer.after)
-                    ));
+                let answers = changed.iter().map(|it| (&it.field, &it.before, &it.after));
+                let data = data.iter().map(|it| (&it.field, &it.before, &it.after));
+                for (field, before, after) in answers.chain(data) {
+                    let told =
+                        |it: &Option<String>| it.clone().unwrap_or_else(|| "none".to_owned());
+                    let (before, after) = (told(before), told(after));
+                    text.push_str(&format!("  {field}: {before} → {after}\n"));
                 }
             }
         }

@@ -49,6 +49,21 @@ pub enum Due {
     Onboarding,
 }
 
+impl Due {
+    /// The word of the settings for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstTouch => "first_touch",
+            Self::Acceptance => "acceptance",
+            Self::MissingAnswers => "missing_answers",
+            Self::Promise => "promise",
+            Self::Unknown => "unknown",
+            Self::Onboarding => "onboarding",
+        }
+    }
+}
+
 /// Who is reminded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recipient {

@@ -21,7 +21,7 @@ use url::Url;
 use super::links::person;
 use super::message_kind::{MessageKind, Reminder};
 use super::message_sink::{MessageChannel, MessageSink, Outgoing};
-use super::messages::{Audience, Messages, answer, customer, due};
+use super::messages::{Audience, Messages, answer, customer, due, is_touched};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::{Medium, Message as Text};
@@ -262,10 +262,17 @@ impl Email {
         group: &Addressees,
     ) -> Result<Message, DeliveryError> {
         let (Outgoing { handoff, kind, messages }, medium) = (outgoing, Medium::Markdown);
-        let message = match kind {
+        // Who takes over has had no mail about it: they get the brief.
+        let takes_over = *kind == MessageKind::Changed
+            && handoff.previous_owner().is_some()
+            && group.audience != Audience::Former;
+        let mut message = match kind {
             MessageKind::Signed => messages.mail(handoff, medium, group.audience)?,
             again => messages.again(handoff, again, medium, group.audience, None)?,
         };
+        if takes_over {
+            message.body = format!("{}\n\n---\n\n{}", message.body, Messages::page(handoff));
+        }
         let mail = MailText::of(&message);
         let mut builder = Message::builder()
             .from(self.from.clone())
@@ -277,7 +284,7 @@ impl Email {
             builder = builder.reply_to(reply_to);
         }
         if !matches!(kind, MessageKind::Signed | MessageKind::Drafted) {
-            // One thread in the reader's mailbox.
+            // One thread in the reader's mailbox, also of who has not had the first.
             let first = self.id_of(handoff, "brief");
             builder = builder.in_reply_to(first.clone()).references(first);
         }
@@ -285,12 +292,13 @@ impl Email {
             builder = builder.to(mailbox.clone());
         }
         let words = MultiPart::alternative_plain_html(mail.plain, mail.html);
-        // The deadline is the CSM's.
+        // The deadline is the CSM's, until the first touch is made.
+        let is_former = group.audience == Audience::Former;
         let has_deadline = matches!(kind, MessageKind::Signed | MessageKind::Changed)
-            && group.audience != Audience::Person(LinkRole::Rep);
+            && group.audience != Audience::Person(LinkRole::Rep)
+            && (is_former || !is_touched(handoff));
         let entry = Some(self.from.email.domain()).filter(|_| has_deadline);
-        let method =
-            if group.audience == Audience::Former { Method::Cancel } else { Method::Publish };
+        let method = if is_former { Method::Cancel } else { Method::Publish };
         let entry = entry.and_then(|domain| calendar(handoff, messages, domain, method));
         let built = match entry {
             Some(entry) => {

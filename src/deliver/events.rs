@@ -13,7 +13,7 @@ use super::row::{SinkRow, SinkSettings, Sinks};
 use super::signed_webhook::SignedWebhook;
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use super::templates::{Medium, web_address};
-use crate::brief::{Event, EventKind};
+use crate::brief::{Event, EventKind, Timeline};
 use crate::model::{Check, Key, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
@@ -58,23 +58,41 @@ impl SinkSettings for EventsSettings {
     }
 }
 
-/// The events that the receiver does not have yet, and how many there are with
-/// them. Where an event came in between what was sent before (two clones were
-/// merged), all are sent again; the receiver knows a repeat by its id.
-pub(super) fn unsent(events: &[Event]) -> (Vec<&Event>, usize) {
-    let is_own = |event: &&Event| event.event == EventKind::EventsSent;
-    let tellable = |events: &[Event]| events.iter().filter(|it| !is_own(it)).count();
-    let all = tellable(events);
-    let from = events
-        .iter()
-        .rposition(|event| is_own(&event))
-        .filter(|at| {
-            let sent = events.get(*at).and_then(|it| it.reference.as_deref()?.parse().ok());
-            sent == Some(tellable(events.get(..*at).unwrap_or_default()))
-        })
-        .map_or(0, |at| at + 1);
-    let unsent = events.get(from..).unwrap_or_default().iter().filter(|it| !is_own(it));
-    (unsent.collect(), all)
+/// The events that the receiver does not have yet. The mark of an earlier run
+/// says how many events it covers and what they were: what came later is what is
+/// left, also where another process recorded something in between. Where two
+/// clones were merged and the order is another one, all are sent again; the
+/// receiver knows a repeat by its id.
+pub(super) fn unsent(timeline: &Timeline) -> Vec<&Event> {
+    let (own, tellable) = told_apart(timeline);
+    let covered = |event: &&Event| {
+        let reference = event.reference.as_deref()?;
+        let (count, digest) = reference.split_once('-').unwrap_or((reference, ""));
+        let events = tellable.get(..count.parse().ok()?)?;
+        let is_all = events.len() == tellable.len();
+        (is_all || digest_of(&timeline.key, events) == digest).then_some(events.len())
+    };
+    let from = own.iter().rev().find_map(covered).unwrap_or_default();
+    tellable.into_iter().skip(from).collect()
+}
+
+/// What was sent before, and what is to be sent once.
+fn told_apart(timeline: &Timeline) -> (Vec<&Event>, Vec<&Event>) {
+    timeline.events.iter().partition(|it| it.event == EventKind::EventsSent)
+}
+
+/// What these events are, in short.
+fn digest_of(key: &Key, events: &[&Event]) -> String {
+    let mut digest = Sha256::new();
+    for event in events {
+        digest.update(id_of(key, &told(event)));
+    }
+    hex::encode(digest.finalize().get(..4).unwrap_or_default())
+}
+
+/// An event as it stands in the timeline.
+fn told(event: &Event) -> Value {
+    serde_json::to_value(event).unwrap_or_default()
 }
 
 /// Known by what happened, not by its place, which a merge may change.
@@ -121,26 +139,33 @@ impl Sink for EventsSink {
         false
     }
 
+    /// What the timeline does not have yet is not sent: an event's moment and
+    /// so its id are known once it is recorded.
+    fn reports_what_is_recorded(&self) -> bool {
+        true
+    }
+
     /// The receiver knows a repeat by its id.
     fn repeats_when_unclear(&self) -> bool {
         true
     }
 
     fn describe(&self, handoff: &Handoff) -> String {
-        let count = unsent(&handoff.timeline.events).0.len();
+        let count = unsent(&handoff.timeline).len();
         let things = if count == 1 { "event" } else { "events" };
         format!("send {count} {things} to {}", self.target.host())
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let (unsent, all) = unsent(&handoff.timeline.events);
-        for event in unsent {
-            let told = serde_json::to_value(event).unwrap_or_default();
+        for event in unsent(&handoff.timeline) {
+            let told = told(event);
             let body = self.body(handoff, event, &told).to_string();
             let id = id_of(&handoff.key, &told);
             self.target.send(&id, body, (self.messages.context().clock)()).await?;
         }
-        Ok(Mark::new(all.to_string(), None, &[]))
+        let (_, sent) = told_apart(&handoff.timeline);
+        let mark = format!("{}-{}", sent.len(), digest_of(&handoff.key, &sent));
+        Ok(Mark::new(mark, None, &[]))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {

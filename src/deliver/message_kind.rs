@@ -27,6 +27,11 @@ pub struct Reminder {
     pub id: String,
     /// Whether it goes past the people of the handoff, to a lead.
     pub escalates: bool,
+    /// What kind of thing is due, as `reminders:` names it: `missing_answers`.
+    pub about: &'static str,
+    /// Whose part it is, where it is a party to the handoff: the link is theirs.
+    #[serde(skip)]
+    pub role: Option<LinkRole>,
     /// What is due, in words: `the first touch`.
     pub what: String,
     /// By when.
@@ -79,12 +84,13 @@ impl MessageKind {
         }
     }
 
-    /// Whose link it holds in a channel.
+    /// Whose link it holds in a channel; a lead's reminder holds nobody's.
     #[must_use]
-    pub fn role(&self) -> LinkRole {
+    pub fn role(&self) -> Option<LinkRole> {
         match self {
-            Self::Drafted | Self::Returned => LinkRole::Rep,
-            Self::Signed | Self::Changed | Self::Reminder(_) => LinkRole::Csm,
+            Self::Drafted | Self::Returned => Some(LinkRole::Rep),
+            Self::Signed | Self::Changed => Some(LinkRole::Csm),
+            Self::Reminder(reminder) => reminder.role,
         }
     }
 

@@ -80,7 +80,7 @@ impl Messages {
         let is_crm = form == TaskForm::Crm;
         // Everybody who sees the deal sees its tasks, the rep among them.
         let audience = if is_crm { Audience::Shared } else { Audience::Public };
-        let link = self.link(handoff, audience, LinkRole::Csm);
+        let link = self.link(handoff, audience, Some(LinkRole::Csm));
         let mut values = self.values(handoff, link.as_deref());
         values["pull_request"] = json!(form == TaskForm::PullRequest);
         values["crm"] = json!(is_crm);
@@ -96,7 +96,7 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn csm_task(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
-        let link = self.link(handoff, Audience::Person(LinkRole::Csm), LinkRole::Csm);
+        let link = self.link(handoff, Audience::Person(LinkRole::Csm), None);
         self.fill("task.md.j2", medium, Serde(self.values(handoff, link.as_deref())))
     }
 
@@ -142,7 +142,7 @@ impl Messages {
         mention: Option<String>,
     ) -> Result<Message, DeliveryError> {
         let mention = mention.map(minijinja::Value::from_safe_string);
-        let link = self.link(handoff, audience, LinkRole::Csm);
+        let link = self.link(handoff, audience, Some(LinkRole::Csm));
         let mut values = self.values(handoff, link.as_deref());
         few_promises(&mut values);
         let context = minijinja::context! { mention, ..Serde(values) };
@@ -176,6 +176,7 @@ impl Messages {
         let role = kind.role();
         let mut values = self.values(handoff, self.link(handoff, audience, role).as_deref());
         values["changes"] = json!(changes);
+        values["deal_changes"] = json!(deal_changes(handoff));
         let said = |event: &Event| json!({"by": event.by, "reason": event.reason, "at": self.context.in_words(event.at)});
         let mut returns = open_returns(events).map(said);
         values["returned"] = returns
@@ -198,6 +199,16 @@ impl Messages {
         values["of_deal"] = json!(said_of_deal(handoff));
         values["voided"] = json!(voided_document(handoff));
         values["deal_is_over"] = json!(handoff.timeline.deal_is_over().is_some());
+        let outdated = handoff.timeline.outdated_acceptance();
+        values["accepted_before"] = json!(outdated.map(|event| self.context.in_words(event.at)));
+        values["to"] = json!(
+            match audience {
+                Audience::Person(role) => Some(role),
+                _ => role,
+            }
+            .map(LinkRole::as_str)
+        );
+        values["is_touched"] = json!(is_touched(handoff));
         if let MessageKind::Reminder(reminder) = kind {
             values["reminder"] = json!(reminder.as_ref());
             values["late"] = json!(reminder.due < (self.context.clock)());
@@ -205,6 +216,12 @@ impl Messages {
         }
         let context = minijinja::context! { mention, ..Serde(values) };
         self.fill(name, medium, context)
+    }
+
+    /// The brief's own page, in Markdown.
+    #[must_use]
+    pub fn page(handoff: &Handoff) -> String {
+        without_edit_hint(&handoff.readme)
     }
 
     /// The mail, with the brief's own page in it.
@@ -221,9 +238,9 @@ impl Messages {
             Audience::Person(role) => Some(role.as_str()),
             Audience::Public | Audience::Shared | Audience::Former => None,
         };
-        let link = self.link(handoff, audience, LinkRole::Csm);
+        let link = self.link(handoff, audience, Some(LinkRole::Csm));
         // The page is harmless Markdown already.
-        let page = minijinja::Value::from_safe_string(without_edit_hint(&handoff.readme));
+        let page = minijinja::Value::from_safe_string(Self::page(handoff));
         let context =
             minijinja::context! { page, to, ..Serde(self.values(handoff, link.as_deref())) };
         self.fill("mail.md.j2", medium, context)
@@ -234,7 +251,7 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn project(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
-        let link = self.link(handoff, Audience::Person(LinkRole::Csm), LinkRole::Csm);
+        let link = self.link(handoff, Audience::Person(LinkRole::Csm), None);
         let mut values = self.values(handoff, link.as_deref());
         values["tasks"] = json!(self.tasks(handoff)?);
         self.fill("project.md.j2", medium, Serde(values))
@@ -325,11 +342,16 @@ impl Messages {
     /// The link of whoever reads a text: their own, or in a channel that of the
     /// `role` that is spoken to.
     #[must_use]
-    pub fn link(&self, handoff: &Handoff, audience: Audience, role: LinkRole) -> Option<String> {
+    pub fn link(
+        &self,
+        handoff: &Handoff,
+        audience: Audience,
+        role: Option<LinkRole>,
+    ) -> Option<String> {
         let links = self.context.links.as_ref()?;
         let role = match audience {
             Audience::Public | Audience::Former => return None,
-            Audience::Shared => Some(role).filter(|_| links.in_channels)?,
+            Audience::Shared => role.filter(|_| links.in_channels)?,
             Audience::Person(role) => role,
         };
         let now = (self.context.clock)();
@@ -345,8 +367,8 @@ impl Messages {
         audience: Audience,
     ) -> Vec<(&'static str, String)> {
         let answer_label = match kind.role() {
-            LinkRole::Csm => "Accept or return",
-            LinkRole::Rep => "Answer what is missing",
+            Some(LinkRole::Rep) => "Answer what is missing",
+            _ => "Accept or return",
         };
         let deal = answer(&handoff.brief, "deal.url");
         let links = [
@@ -494,6 +516,21 @@ fn voided_document(handoff: &Handoff) -> Option<Value> {
     Some(json!({"name": name, "what": last.reason, "is_first": handoff.timeline.is_voided()}))
 }
 
+/// What of the deal's own data people should know when it changes.
+fn deal_changes(handoff: &Handoff) -> Vec<Value> {
+    let labels = [
+        ("deal.name", "The deal's name"),
+        ("deal.owner.name", "Sold by"),
+        ("deal.owner.email", "Sold by, address"),
+    ];
+    let told = |text: &Option<String>| text.as_deref().map(|text| text::shorten(text, 200));
+    let changed = |(field, label): (&str, &str)| {
+        let it = handoff.changed_data.iter().find(|it| it.field == field)?;
+        Some(json!({"label": label, "before": told(&it.before), "after": told(&it.after)}))
+    };
+    labels.into_iter().filter_map(changed).collect()
+}
+
 /// The later documents that people were not told about yet.
 fn new_amendments(handoff: &Handoff) -> Vec<Value> {
     let list = |brief: &Value| brief["amendments"].as_array().cloned().unwrap_or_default();
@@ -565,6 +602,11 @@ pub(super) fn due_at_target(handoff: &Handoff, via: &str) -> Option<DateTime<Utc
         |at: usize| events[at..].iter().any(|it| it.event == EventKind::CsmTold && it.via == via);
     let read = read.filter(|at| !is_written(*at)).and_then(|at| events[at].due);
     read.or_else(|| told_due(handoff))
+}
+
+/// Whether somebody has been in touch, claimed or shown by the CRM.
+pub(super) fn is_touched(handoff: &Handoff) -> bool {
+    handoff.timeline.first_touch(false).is_some()
 }
 
 /// When the contract was signed.

@@ -204,7 +204,7 @@ pub fn plan(
         .iter()
         // Nobody is told about a return that there was not.
         .filter_map(|wanted| {
-            let events = part(wanted, &timeline.events, circumstances.brief_blob.as_deref())?;
+            let events = part(wanted, timeline, circumstances.brief_blob.as_deref())?;
             let state = state(wanted, events, circumstances, excuse.as_ref());
             Some(DeliveryStep { event: wanted.event, via: wanted.via, state })
         })
@@ -223,13 +223,14 @@ pub fn plan(
 /// where there is nothing to do.
 fn part<'a>(
     wanted: &WantedDelivery,
-    events: &'a [Event],
+    timeline: &'a Timeline,
     brief_blob: Option<&str>,
 ) -> Option<&'a [Event]> {
+    let events = &timeline.events;
     if wanted.event == EventKind::EventsSent {
         // Whatever has happened since is to be sent.
         let last = events.iter().rposition(|it| it.event == wanted.event).unwrap_or_default();
-        return if unsent(events).0.is_empty() { Some(events) } else { events.get(last + 1..) };
+        return if unsent(timeline).is_empty() { Some(events) } else { events.get(last + 1..) };
     }
     let answered = answered_part(wanted.event, wanted.via, events);
     if !wanted.follows_brief {
@@ -473,6 +474,22 @@ impl DeliveryResult {
             }
             Err(error) => failed_event(now, self.event, &self.subject, self.via, error),
         }
+    }
+}
+
+impl DeliveryPlan {
+    /// The steps that can be made before anything is recorded, and those that
+    /// report what is recorded.
+    #[must_use]
+    pub fn apart(&self, sinks: &[Box<dyn Sink>]) -> (Self, Self) {
+        let reports = |step: &DeliveryStep| {
+            let mut sinks = sinks.iter();
+            sinks.any(|it| {
+                it.event() == step.event && it.via() == step.via && it.reports_what_is_recorded()
+            })
+        };
+        let (late, early) = self.steps.iter().cloned().partition(reports);
+        (Self { steps: early }, Self { steps: late })
     }
 }
 

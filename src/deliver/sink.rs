@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::links::Links;
 use super::message_kind::Reminder;
 use super::templates::Templates;
-use crate::brief::{ChangedAnswer, EventKind, Timeline};
+use crate::brief::{ChangedAnswer, ChangedData, EventKind, Timeline};
 use crate::model::{Check, CrmTasks, Key};
 use crate::time::Clock;
 
@@ -71,6 +71,8 @@ pub struct Handoff {
     pub missing: Vec<Missing>,
     /// What changed since the CSM returned it, where it was resubmitted.
     pub changes: Vec<ChangedAnswer>,
+    /// What else changed since people were last told, such as the deal's owner.
+    pub changed_data: Vec<ChangedData>,
     /// The brief as it was when people were last told, where that is known.
     pub told: Option<Value>,
     /// The git blob of the brief's file, hex.
@@ -287,6 +289,11 @@ pub trait Sink: Send + Sync {
     /// When the target cannot be asked; then nothing is known.
     async fn open_tasks(&self, _: &Handoff) -> Result<Vec<String>, DeliveryError> {
         Ok(Vec::new())
+    }
+
+    /// Whether it reports the timeline, and so comes after all others are recorded.
+    fn reports_what_is_recorded(&self) -> bool {
+        false
     }
 
     /// For sinks that cannot look: whether to send again after an unclear

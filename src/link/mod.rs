@@ -121,6 +121,27 @@ impl LinkKeys {
         format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(tag))
     }
 
+    /// The version of a brief that a page shows, for its form: whoever sends it
+    /// back cannot name another file.
+    #[must_use]
+    pub fn seal(&self, key: &Key, version: &str) -> String {
+        let first = self.0.first().map(|it| mac(it, sealed(key, version).as_bytes()));
+        let tag = first.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        format!("{version}.{}", URL_SAFE_NO_PAD.encode(tag))
+    }
+
+    /// The version that a page showed, and whether it was one of this handoff's.
+    #[must_use]
+    pub fn unseal<'a>(&self, key: &Key, seen: &'a str) -> (&'a str, bool) {
+        let (version, tag) = seen.split_once('.').unwrap_or((seen, ""));
+        let tag = URL_SAFE_NO_PAD.decode(tag).unwrap_or_default();
+        let payload = sealed(key, version);
+        let is_ours = self.0.iter().fold(false, |found, it| {
+            found | mac(it, payload.as_bytes()).verify_slice(&tag).is_ok()
+        });
+        (version, is_ours)
+    }
+
     /// What a token says.
     ///
     /// # Errors
@@ -153,6 +174,11 @@ fn mac(key: &SecretString, payload: &[u8]) -> Hmac<Sha256> {
         .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
         .chain_update(PURPOSE)
         .chain_update(payload)
+}
+
+/// What the tag of a version is made of; a token's payload begins with a number.
+fn sealed(key: &Key, version: &str) -> String {
+    format!("version\n{key}\n{version}")
 }
 
 fn parse(payload: &str) -> Option<Grant> {

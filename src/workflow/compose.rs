@@ -13,8 +13,8 @@ use super::customers::Customers;
 use super::deal::Found;
 use super::store::machine_version;
 use crate::brief::{
-    Brief, ChangedAnswer, FirstTouch, MappingInput, Timeline, View, changed_answers, kept_answers,
-    merge,
+    Brief, ChangedAnswer, ChangedData, FirstTouch, MappingInput, Timeline, View, changed_answers,
+    changed_data, kept_answers, merge,
 };
 use crate::config::{Config, Csm, Routing, Team};
 use crate::ledger::{Snapshot, blob_id};
@@ -182,16 +182,23 @@ fn first_action(
     let brief = Value::Object(sections.clone());
     let action = sections.entry("first_action").or_insert_with(|| json!({}));
     let Some(action) = action.as_object_mut() else { return };
-    if !action.contains_key("owner") {
-        let chosen =
-            kept.or_else(|| choose(&config.team, &brief, open, same, remarks).map(Csm::to_json));
-        if let Some(chosen) = chosen {
-            action.insert("owner".to_owned(), chosen);
+    // A name or a login alone in the CRM becomes the person of the team; somebody
+    // who is not listed there takes a handoff from nobody.
+    let mapped = action.get("owner").cloned();
+    let chosen = match mapped.as_ref().map(|owner| named(config, owner)) {
+        Some(Some(csm)) => Some(csm.to_json()),
+        Some(None) if config.team.csms.is_empty() => None,
+        other => {
+            let chosen = kept
+                .or_else(|| choose(&config.team, &brief, open, same, remarks).map(Csm::to_json));
+            if let (Some(_), Some(owner)) = (other, &mapped) {
+                remarks.push(not_listed(owner, chosen.as_ref()));
+            }
+            chosen
         }
-    } else if let Some(csm) = action.get("owner").and_then(|owner| named(config, owner)) {
-        // A name or a login alone in the CRM becomes the person of the team.
-        let csm = csm.to_json();
-        action.insert("owner".to_owned(), csm);
+    };
+    if let Some(chosen) = chosen {
+        action.insert("owner".to_owned(), chosen);
     }
     if !action.contains_key("due")
         && let Some(due) = due.filter(|_| brief.get("signature").is_some())
@@ -201,6 +208,22 @@ fn first_action(
     if action.is_empty() {
         sections.remove("first_action");
     }
+}
+
+/// What is said where the deal names somebody as the CSM whom the team does not have.
+fn not_listed(owner: &Value, instead: Option<&Value>) -> String {
+    let words = |owner: &Value| {
+        let words = [owner.as_str(), owner["name"].as_str(), owner["email"].as_str()];
+        crate::text::quoted(words.into_iter().flatten().next().unwrap_or_default())
+    };
+    let stays = match instead {
+        Some(csm) => format!("{} is the CSM", words(csm)),
+        None => "no rule under team.assign names anybody else".to_owned(),
+    };
+    format!(
+        "the deal names {} as the CSM, who is not listed under team.csms; {stays}. Add them there, or correct the deal",
+        words(owner)
+    )
 }
 
 fn named<'a>(config: &'a Config, owner: &Value) -> Option<&'a Csm> {
@@ -348,6 +371,8 @@ pub(super) struct Correction {
     pub kept: Vec<String>,
     /// The answers that are other ones now.
     pub changed: Vec<ChangedAnswer>,
+    /// What differs beside the answers.
+    pub data: Vec<ChangedData>,
     /// Whether anything at all differs from the brief before, answers or not.
     pub is_change: bool,
 }
@@ -363,6 +388,7 @@ impl Correction {
         before: &Brief,
         theirs: &mut Value,
     ) -> Self {
+        keep_makers(before.json(), theirs);
         let base = machine_version(context, timeline);
         let mut merged = merge(base.as_ref(), before.json(), theirs);
         let was = instruction(before.json());
@@ -379,13 +405,47 @@ impl Correction {
         Self {
             kept,
             changed: changed_answers(&context.schema, before.json(), brief.json()),
+            data: changed_data(&context.schema, before.json(), brief.json()),
             is_change: before.json() != brief.json(),
             brief,
         }
     }
 
+    /// What is said of the answers that people wrote and the deal, as in
+    /// `theirs`, has others for.
+    pub(super) fn kept_remarks(&self, theirs: &Value) -> impl Iterator<Item = String> {
+        // Where the CRM has no answer it does not say something else.
+        let others = self.kept.iter().filter(|it| theirs.pointer(it).is_some());
+        others.map(|pointer| {
+            format!(
+                "{pointer}: what a person wrote stays; the CRM says something else. If the CRM is right, change it in brief.yaml"
+            )
+        })
+    }
+
     /// The git blob of the corrected brief's file.
     pub(super) fn blob(&self, folder: &str) -> String {
         blob_id(self.brief.to_yaml(Context::depth(folder)).as_bytes()).to_string()
+    }
+}
+
+/// A promise stays the one's who made it when the deal gets another owner, whom
+/// the mapping names as the maker.
+fn keep_makers(before: &Value, theirs: &mut Value) {
+    let owner = |brief: &Value| brief.pointer("/deal/owner/name").cloned();
+    let (was, now) = (owner(before), owner(theirs));
+    if was == now {
+        return;
+    }
+    let told = before["commitments"].as_array().cloned().unwrap_or_default();
+    for promise in theirs["commitments"].as_array_mut().into_iter().flatten() {
+        if promise.get("made_by").is_none_or(|by| Some(by) != now.as_ref()) {
+            continue;
+        }
+        let same = |it: &&Value| it["promise"] == promise["promise"];
+        let maker = told.iter().find(same).and_then(|it| it.get("made_by")).cloned();
+        if let Some(maker) = maker.filter(|it| Some(it) == was.as_ref()) {
+            promise["made_by"] = maker;
+        }
     }
 }

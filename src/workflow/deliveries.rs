@@ -11,7 +11,7 @@ use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
 use super::{Context, Remarks, WorkflowError, deadlines, pending_pull_request, reminders};
 use crate::brief::{
-    ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
+    ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers, changed_data,
 };
 use crate::deliver::{
     self, Circumstances, DeliveryPlan, DeliveryResult, DeliveryState, Handoff, Missing,
@@ -159,15 +159,8 @@ pub async fn deliver(
         // A pull request needs its branch.
         pending_pull_request::publish(context, key, &mut delivered.remarks)?;
     }
-    delivered.results = deliver::run(
-        &delivered.plan,
-        &context.sinks,
-        &handoff,
-        context.now,
-        &Schedule::interactive(),
-        &recording,
-    )
-    .await;
+    let (plan, _) = delivered.plan.apart(&context.sinks);
+    delivered.results = run(context, &plan, &handoff, &recording).await;
     // What failed to be recorded above ends here, too.
     if !recording.has_failed() {
         delivered.results.extend(reminders::send(&reminders, &handoff, &recording).await?);
@@ -175,7 +168,43 @@ pub async fn deliver(
     if let Some(timeline) = recording.finish(&mut delivered.remarks)? {
         delivered.timeline = timeline;
     }
+    report_events(context, key, at_once, &mut delivered).await?;
     Ok(delivered)
+}
+
+async fn run(
+    context: &Context,
+    plan: &DeliveryPlan,
+    handoff: &Handoff,
+    recording: &Recording<'_>,
+) -> Vec<DeliveryResult> {
+    let schedule = Schedule::interactive();
+    deliver::run(plan, &context.sinks, handoff, context.now, &schedule, recording).await
+}
+
+/// Reports what is recorded by now, to whom the whole timeline is reported.
+async fn report_events(
+    context: &Context,
+    key: &Key,
+    at_once: bool,
+    delivered: &mut Delivered,
+) -> Result<(), WorkflowError> {
+    if !context.sinks.iter().any(|sink| sink.reports_what_is_recorded()) {
+        return Ok(());
+    }
+    let stored = context.handoff(key)?;
+    let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
+    let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
+    let (_, plan) = plan.apart(&context.sinks);
+    let Some(handoff) = handoff_of(context, key, &stored)?.filter(|_| !plan.is_idle()) else {
+        return Ok(());
+    };
+    let recording = Recording::new(context, key, &stored.folder);
+    delivered.results.extend(run(context, &plan, &handoff, &recording).await);
+    if let Some(timeline) = recording.finish(&mut delivered.remarks)? {
+        delivered.timeline = timeline;
+    }
+    Ok(())
 }
 
 /// What the ledger's settings want of each handoff.
@@ -235,6 +264,9 @@ pub fn handoff_of(
         timeline: stored.timeline.clone(),
         missing: missing.into_iter().map(gap).collect(),
         changes: changes(context, stored, told.as_ref()),
+        changed_data: told
+            .as_ref()
+            .map_or_else(Vec::new, |told| changed_data(&context.schema, told, brief.json())),
         told,
         brief_blob: stored.brief_blob.clone(),
         url: pending_pull_request::web_url(context, stored),

@@ -246,7 +246,14 @@ fn handoff_of(
     let handoff = deliveries::handoff_of(context, &drafted.key, stored)?;
     let handoff = handoff.ok_or_else(|| WorkflowError::NoHandoff(drafted.key.clone()))?;
     let missing = drafted.missing.iter().cloned().map(gap).collect();
-    Ok(Handoff { missing, changes: Vec::new(), told: None, brief_blob: None, ..handoff })
+    Ok(Handoff {
+        missing,
+        changes: Vec::new(),
+        changed_data: Vec::new(),
+        told: None,
+        brief_blob: None,
+        ..handoff
+    })
 }
 
 /// Looks for the request; makes it, or renews its text, where that is due.

@@ -17,8 +17,8 @@ use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{
-    Brief, ChangedAnswer, Completeness, DEAL_GONE, DEAL_LOST, DEAL_MISSING, Event, EventKind,
-    MissingField, Timeline, merge,
+    Brief, ChangedAnswer, ChangedData, Completeness, DEAL_GONE, DEAL_LOST, DEAL_MISSING, Event,
+    EventKind, MissingField, Timeline, merge,
 };
 use crate::crm::{AskedDeal, Crm, CrmError};
 use crate::disk::{self, Access};
@@ -47,6 +47,8 @@ pub enum Refreshed {
     Corrected {
         /// The answers that are other ones now.
         changed: Vec<ChangedAnswer>,
+        /// What else of the brief follows the CRM: the deal's owner, its name.
+        data: Vec<ChangedData>,
     },
     /// The deal is lost, deleted or merged since; the brief stays as it is.
     NoLongerWon {
@@ -315,21 +317,19 @@ pub(super) fn with_deal(
     let crm = deal.crm.as_str().to_owned();
     let (found, mut theirs, noted) = composed_again(context, &snapshot, &stored, before, deal);
     let correction = Correction::of(context, &found, &stored.timeline, before, &mut theirs);
-    // Where the CRM has no answer it does not say something else.
-    for pointer in correction.kept.iter().filter(|it| theirs.pointer(it).is_some()) {
-        remarks.push(format!("{pointer}: what a person wrote stays; the CRM says something else"));
-    }
+    remarks.extend(correction.kept_remarks(&theirs));
     remarks.extend(noted);
     if !correction.is_change {
         let result = Refreshed::Unchanged;
         return Ok(RefreshedHandoff { remarks, ..done(context, key, &stored, result) });
     }
-    let result = Refreshed::Corrected { changed: correction.changed.clone() };
+    let (changed, data) = (correction.changed.clone(), correction.data.clone());
+    let result = Refreshed::Corrected { changed, data };
     let missing = Completeness::of(&context.schema, correction.brief.json()).missing;
     if dry_run {
         return Ok(RefreshedHandoff { key: key.clone(), result, commit: None, missing, remarks });
     }
-    let fields = changed_fields(&correction, before);
+    let fields = changed_fields(&correction);
     let blob = correction.blob(&stored.folder);
     let earlier = ReplacedVersion::of(context, &snapshot, Some(&stored))?;
     let version = WrittenVersion {
@@ -550,17 +550,11 @@ pub(super) fn kind_of(timeline: &Timeline) -> EventKind {
     }
 }
 
-/// The changed answers by name; for changes of the deal's own data the sections.
-fn changed_fields(correction: &Correction, before: &Brief) -> String {
-    let mut fields: Vec<String> =
-        correction.changed.iter().map(|answer| answer.field.clone()).collect();
-    if fields.is_empty()
-        && let Some(sections) = correction.brief.json().as_object()
-    {
-        let differs = |(name, value): &(&String, &Value)| before.json().get(*name) != Some(value);
-        fields.extend(sections.iter().filter(differs).map(|(name, _)| name.clone()));
-    }
-    one_line(&fields.join(", "))
+/// What changed, by name: the answers, then the deal's own data.
+fn changed_fields(correction: &Correction) -> String {
+    let answers = correction.changed.iter().map(|answer| answer.field.as_str());
+    let data = correction.data.iter().map(|data| data.field.as_str());
+    one_line(&answers.chain(data).collect::<Vec<_>>().join(", "))
 }
 
 fn done(context: &Context, key: &Key, stored: &Stored, result: Refreshed) -> RefreshedHandoff {

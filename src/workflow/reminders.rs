@@ -14,9 +14,10 @@ use crate::brief::{EventKind, Timeline, View, deadline_in_force, deadline_moves}
 use crate::config::{Channel, Csm, Due, Lead, Offset, Recipient, ReminderRule};
 use crate::deliver::{
     DeliveryError, DeliveryResult, Follower as _, Handoff, RemindedPerson, Reminder, Sink,
-    WholeDays, deliver_one,
+    WholeDays, deliver_one, is_told,
 };
 use crate::http::Schedule;
+use crate::link::LinkRole;
 use crate::text::{quoted, shorten};
 use crate::time::{Calendar, deadline};
 
@@ -57,7 +58,13 @@ pub(super) async fn due(
             }
             let escalates = matches!(rung.to, Recipient::Lead | Recipient::Addresses(_));
             let words = thing.words.clone();
-            let reminder = Arc::new(Reminder { id, escalates, what: words, due: thing.at, to });
+            let role = match rung.to {
+                Recipient::Csm => Some(LinkRole::Csm),
+                Recipient::Rep => Some(LinkRole::Rep),
+                Recipient::Lead | Recipient::Addresses(_) => None,
+            };
+            let (about, due) = (rung.due.as_str(), thing.at);
+            let reminder = Arc::new(Reminder { id, escalates, about, role, what: words, due, to });
             if let Some(sink) = sink(context, rung, &reminder)
                 && (at_once || !rests(stored, sink.as_ref(), context.now))
             {
@@ -98,7 +105,17 @@ fn comes(
     rung: &ReminderRule,
     thing: &Thing,
 ) -> Option<String> {
-    let moment = moment(rung.at, thing.at, context.config.first_touch.calendar.as_ref());
+    // Nobody is late with what they were not told.
+    let of_first_touch = [Due::FirstTouch, Due::Acceptance, Due::MissingAnswers];
+    let mut from = thing.at;
+    if !rung.at.before && of_first_touch.contains(&rung.due) {
+        let told = timeline.events.iter().filter(|it| is_told(it.event)).map(|it| it.at).min()?;
+        // A target's clock may be ahead of this one.
+        if told <= context.now {
+            from = from.max(told);
+        }
+    }
+    let moment = moment(rung.at, from, context.config.first_touch.calendar.as_ref());
     let is_stale = moment + TOO_LATE < context.now || (rung.at.before && context.now >= thing.at);
     if moment > context.now || is_stale {
         return None;
@@ -242,14 +259,7 @@ fn things(context: &Context, facts: &HandoffSummary) -> Vec<Thing> {
 
 /// `first_touch-4h.csm`, `promise.2+1d.lead`: the same at every run.
 fn id(rung: &ReminderRule, thing: &Thing) -> String {
-    let what = match rung.due {
-        Due::FirstTouch => "first_touch",
-        Due::Acceptance => "acceptance",
-        Due::MissingAnswers => "missing_answers",
-        Due::Promise => "promise",
-        Due::Unknown => "unknown",
-        Due::Onboarding => "onboarding",
-    };
+    let what = rung.due.as_str();
     let dot = if thing.which.is_empty() { "" } else { "." };
     let to = match rung.to {
         Recipient::Csm => "csm",

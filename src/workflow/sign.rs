@@ -356,6 +356,7 @@ fn prepare(
         (Some(before), Some(stored)) => {
             let theirs = &mut composed.brief;
             let correction = Correction::of(context, found, &stored.timeline, before, theirs);
+            composed.remarks.extend(correction.kept_remarks(theirs));
             (correction.brief, correction.kept)
         }
         _ => (Brief::from_json(context.schema.in_order(&composed.brief)), Vec::new()),

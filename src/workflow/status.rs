@@ -216,12 +216,6 @@ fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
     })
 }
 
-/// Whether handoff changed the brief since the CSM accepted it.
-fn is_another(timeline: &Timeline) -> bool {
-    let changes = [EventKind::Accepted, EventKind::Corrected, EventKind::Amended];
-    timeline.last_of(&changes).is_some_and(|last| last.event != EventKind::Accepted)
-}
-
 fn standing(
     timeline: &Timeline,
     is_signed: bool,
@@ -240,10 +234,12 @@ fn standing(
     }
     match (timeline.verdict().map(|event| event.event), touched_at) {
         (Some(EventKind::Returned), _) => Standing::Returned,
-        (Some(EventKind::Accepted), Some(_)) if is_another(timeline) => Standing::Corrected,
+        (_, None) if due.is_some_and(|due| due < now) => Standing::Overdue,
+        (Some(EventKind::Accepted), _) if timeline.outdated_acceptance().is_some() => {
+            Standing::Corrected
+        }
         (Some(EventKind::Accepted), Some(_)) => Standing::Done,
         (_, Some(_)) => Standing::Touched,
-        (_, None) if due.is_some_and(|due| due < now) => Standing::Overdue,
         (_, None) => Standing::Waiting,
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::deliveries::{Horizon, handoff_of, keys_within};
 use super::people::{Assignment, assign, changed_since_acceptance, notice};
 use super::recording::append;
+use super::store::version;
 use super::{Context, Remarks, Standing, StatusRow, WorkflowError, deadlines};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
@@ -97,8 +98,8 @@ pub async fn sync_many(
 /// What the CRM shows of the first touch of one handoff.
 struct ShownTouch {
     deal: DealId,
-    by: Person,
-    read: Result<Evidence<Activity>, CrmError>,
+    /// Of each who was the CSM for a time, in their order.
+    read: Vec<(Person, Result<Evidence<Activity>, CrmError>)>,
 }
 
 /// What the CRM shows of the CSMs' first contacts with their customers. Asked
@@ -110,26 +111,67 @@ async fn shown_touches(context: &Context, keys: &[Key]) -> BTreeMap<Key, ShownTo
         // A handoff that cannot be read says so when its turn comes.
         let Ok(stored) = context.handoff(key) else { continue };
         let Some(brief) = stored.brief.filter(|brief| brief.view().is_signed()) else { continue };
+        if stored.timeline.first_touch(true).is_some() {
+            continue;
+        }
         let view = brief.view();
         let of_crm = view.deal().is_some_and(|(name, _)| name == *crm.name());
-        let (Some(deal), Some(since), Some(csm)) =
-            (view.deal_id().filter(|_| of_crm), view.signed_at(), view.first_action_owner())
+        let (Some(deal), Some(since)) = (view.deal_id().filter(|_| of_crm), view.signed_at())
         else {
             continue;
         };
-        if stored.timeline.first_touch(true).is_none() {
-            let owned = |text: Option<&str>| text.map(str::to_owned);
-            let by = Person { name: owned(csm.name), email: owned(csm.email) };
-            open.push((key.clone(), deal, by, since));
+        for (by, from, until) in csms(context, &stored.timeline, view, since) {
+            open.push((key.clone(), deal.clone(), by, from, until));
         }
     }
     let asked: Vec<ActivitiesOf<'_>> = open
         .iter()
-        .map(|(_, deal, by, since)| ActivitiesOf { deal, by, since: *since, until: context.now })
+        .map(|(_, deal, by, since, until)| ActivitiesOf { deal, by, since: *since, until: *until })
         .collect();
     let found = crm.activities(&asked).await.unwrap_or_default();
-    let shown = open.into_iter().zip(found);
-    shown.map(|((key, deal, by, _), read)| (key, ShownTouch { deal, by, read })).collect()
+    let mut shown = BTreeMap::new();
+    for ((key, deal, by, ..), read) in open.into_iter().zip(found) {
+        let of_key = shown.entry(key).or_insert(ShownTouch { deal, read: Vec::new() });
+        of_key.read.push((by, read));
+    }
+    shown
+}
+
+/// Who was the CSM from when until when: the touch of whoever had the handoff
+/// counts, also once somebody else has taken it over.
+fn csms(
+    context: &Context,
+    timeline: &Timeline,
+    view: View<'_>,
+    signed_at: DateTime<Utc>,
+) -> Vec<(Person, DateTime<Utc>, DateTime<Utc>)> {
+    let person = |view: View<'_>| {
+        let csm = view.first_action_owner()?;
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Some(Person { name: owned(csm.name), email: owned(csm.email) })
+    };
+    let mut given: Vec<(Person, DateTime<Utc>)> = Vec::new();
+    let mut assigned = timeline.events.iter().filter(|it| it.event == EventKind::Assigned);
+    if let Some(first) = assigned.next() {
+        let before = timeline.events.iter().take_while(|it| !std::ptr::eq(*it, first));
+        let before = before.filter_map(|it| version(context, it.brief.as_deref()?)).last();
+        given.extend(before.and_then(|brief| Some((person(View::of(&brief))?, signed_at))));
+        for event in std::iter::once(first).chain(assigned) {
+            let brief = event.brief.as_deref().and_then(|blob| version(context, blob));
+            let by = brief.and_then(|brief| person(View::of(&brief)));
+            given.extend(by.map(|by| (by, event.at.max(signed_at))));
+        }
+    }
+    if given.is_empty() {
+        given.extend(person(view).map(|by| (by, signed_at)));
+    }
+    // Whoever has it now may have been in touch before they were given it.
+    let ends = given.iter().skip(1).map(|(_, at)| *at).chain([context.now]);
+    let ends: Vec<DateTime<Utc>> = ends.collect();
+    if let Some((_, from)) = given.last_mut() {
+        *from = signed_at;
+    }
+    given.into_iter().zip(ends).map(|((by, from), until)| (by, from, until)).collect()
 }
 
 async fn sync_with(
@@ -237,22 +279,30 @@ async fn sync_with(
 
 /// Takes in what the CRM shows of the first touch.
 fn touched(context: &Context, via: &str, shown: ShownTouch, synced: &mut Synced) {
-    let ShownTouch { deal, by, read } = shown;
-    let (found, gaps) = match read {
-        Ok(found) => found.into_parts(),
-        Err(error) => {
-            let help = error.help().map(str::to_owned);
-            let what = format!("the activities of deal {deal}");
-            (Vec::new(), vec![Gap { what, why: error.to_string(), help }])
+    let ShownTouch { deal, read } = shown;
+    let (mut found, mut gaps) = (Vec::new(), Vec::new());
+    for (by, read) in read {
+        match read {
+            Ok(read) => {
+                let (activities, missing) = read.into_parts();
+                found.extend(activities.into_iter().map(|it| (it, by.clone())));
+                gaps.extend(missing);
+            }
+            Err(error) => {
+                let help = error.help().map(str::to_owned);
+                let what = format!("the activities of deal {deal}");
+                gaps.push(Gap { what, why: error.to_string(), help });
+            }
         }
-    };
+    }
+    gaps.dedup();
     if gaps.is_empty() || !found.is_empty() {
         synced.read += 1;
     }
-    if let Some(first) = found.first() {
+    if let Some((first, by)) = found.iter().min_by_key(|(it, _)| it.at) {
         let mut event = Event::new(first.at, EventKind::Touched, via);
         event.reference = Some(first.reference.clone());
-        event.by = by.name.or(by.email).map(|by| shorten(&one_line(&by), 200));
+        event.by = by.name.as_ref().or(by.email.as_ref()).map(|by| shorten(&one_line(by), 200));
         // Who logs a call days later has still called on the day they say.
         let late = first.logged_at.filter(|logged| *logged - first.at > TimeDelta::hours(1));
         let logged = late.map(|at| format!(", logged on {}", at.format("%Y-%m-%d %H:%M UTC")));

@@ -112,6 +112,7 @@ fn handoff(crm: &str) -> Handoff {
         timeline: Timeline::new(key),
         missing: Vec::new(),
         changes: Vec::new(),
+        changed_data: Vec::new(),
         told: None,
         brief_blob: None,
         url: Some("https://git.example/briefs/7".to_owned()),

@@ -91,6 +91,7 @@ async fn another_csm_has_the_task_everywhere_and_both_are_told_once() {
         (&new, "you take over the handoff"),
         (&new, "The reason: holiday"),
         (&new, "method=PUBLISH"),
+        (&new, "What did they buy?"),
         (&former, "Sam Lee, Noor Hassan takes over the handoff"),
         (&former, "The reason: holiday"),
         (&former, "method=CANCEL"),

@@ -103,6 +103,48 @@ fn a_filled_form_becomes_answers_in_the_shapes_of_the_schema() {
 }
 
 #[test]
+fn a_person_is_read_as_people_write_one() {
+    let schema = Schema::shipped();
+    let read = |text: &str| {
+        let answers = read_form(schema, &filled(schema, &[("Signer", text)])).expect("a form");
+        match answers.problems.first() {
+            Some(problem) => Err(problem.to_string()),
+            None => Ok(answers.sections["contacts"]["signer"].clone()),
+        }
+    };
+    let dana = json!({"name": "Dana Wu", "email": "dana@acme.example"});
+    for text in [
+        "name: Dana Wu, email: dana@acme.example",
+        "Name: Dana Wu; E-mail: dana@acme.example",
+        "email: dana@acme.example\nname: Dana Wu",
+        "Dana Wu <dana@acme.example>",
+        "Dana Wu, dana@acme.example",
+        "Dana Wu dana@acme.example",
+        "dana@acme.example, Dana Wu",
+        "\"Wu, Dana\" <dana@acme.example>",
+    ] {
+        let read = read(text);
+        let comma = text.contains("Wu, Dana");
+        if !comma && text != "Name: Dana Wu; E-mail: dana@acme.example" {
+            assert_eq!(read.as_ref(), Ok(&dana), "{text}");
+        }
+        // Whatever is not understood is asked about, and never part of a name.
+        if let Ok(person) = read {
+            assert!(!person["name"].as_str().unwrap().contains(['@', ':']), "{text}: {person}");
+        }
+    }
+    let titled = read("Dana Wu, VP Operations, dana@acme.example").expect("a person");
+    assert_eq!(titled["title"], "VP Operations");
+    assert_eq!(titled["email"], "dana@acme.example");
+    // One of the two alone is not the other.
+    assert_eq!(read("Dana Wu"), Ok(json!({"name": "Dana Wu"})));
+    assert_eq!(read("dana@acme.example"), Ok(json!({"email": "dana@acme.example"})));
+    for wrong in ["name: Dana, name: Lee", "a@b.example, c@d.example"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_cannot_be_understood_is_said_and_other_bodies_are_no_forms() {
     let schema = Schema::shipped();
     let body = filled(

@@ -169,6 +169,111 @@ fn the_remedy_for_drift_corrects_and_the_csm_accepts_again() {
     assert_eq!(file(&sandbox, "timeline.yaml").matches("event: accepted").count(), 2);
 }
 
+#[test]
+fn a_correction_after_the_acceptance_asks_the_csm_to_accept_again() {
+    let sandbox = ledger();
+    let settings = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replacen("within: 24h", "within: 90d", 1)).unwrap();
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    sandbox.handoff("ledger", &["accept", KEY, "--by", "samlee"]).exits(0);
+    sandbox.write("ledger/deals.csv", deals("60000.00", METRIC, "Closed Won"));
+    refresh(&sandbox);
+    sandbox.handoff("ledger", &["deliver", KEY]).exits(0);
+    let told = fs::read_to_string(sandbox.join(format!("ledger/outbox/{KEY}/07-changed-1.md")));
+    let told = told.expect("the CSM is told");
+    assert!(told.contains("please accept it again"), "{told}");
+    // Also before the first touch.
+    let status = sandbox.handoff("ledger", &["status", KEY]).exits(0).stdout;
+    assert!(status.contains("not accepted again yet"), "{status}");
+    let later = ["--now", "2026-11-20T18:00:00Z", "accept", KEY, "--by", "samlee"];
+    sandbox.handoff("ledger", &later).exits(0);
+    let status = sandbox.handoff("ledger", &["status", KEY]).exits(0).stdout;
+    assert!(!status.contains("not accepted again yet"), "{status}");
+}
+
+#[test]
+fn what_a_person_wrote_is_named_by_the_remedy_for_drift() {
+    let sandbox = signed();
+    edit(&sandbox, "48000.00", "50000.00");
+    sandbox.write("ledger/deals.csv", deals("60000.00", METRIC, "Closed Won"));
+    let ran = sandbox.handoff("ledger", &["sign", "--deal", "18640329741"]).exits(0);
+    assert!(ran.stderr.contains("what a person wrote stays"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("change it in brief.yaml"), "{}", ran.stderr);
+    // A handoff on the CRM's word goes another way and says the same.
+    let sandbox = ledger();
+    let sign = ["sign", "--deal", "18640329741"];
+    sandbox.handoff("ledger", &sign).exits(0);
+    edit(&sandbox, "48000.00", "50000.00");
+    sandbox.write("ledger/deals.csv", deals("60000.00", METRIC, "Closed Won"));
+    let ran = sandbox.handoff("ledger", &sign).exits(0);
+    assert!(ran.stderr.contains("what a person wrote stays"), "{}", ran.stderr);
+}
+
+#[test]
+fn another_owner_of_the_deal_is_named_and_promises_stay_with_who_made_them() {
+    let sandbox = ledger();
+    let promises = with_terms("SSO with Okta; A named engineer", "12", "none");
+    sandbox.write("ledger/deals.csv", &promises);
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    sandbox.handoff("ledger", &["deliver", KEY]).exits(0);
+    assert_eq!(file(&sandbox, "brief.yaml").matches("made_by: Marcus Oyelaran").count(), 2);
+    let now = promises
+        .replace("Marcus Oyelaran", "Nina New")
+        .replace("SSO with", "Data import; SSO with");
+    sandbox.write("ledger/deals.csv", now);
+    let text = sandbox.handoff("ledger", &["refresh", KEY, "--dry-run"]).exits(0).stdout;
+    assert!(text.contains("deal.owner.name: Marcus Oyelaran → Nina New"), "{text}");
+    let read = refresh(&sandbox);
+    let data = &read["result"]["data"];
+    assert_eq!(data[0]["field"], "deal.owner.name", "{read:#}");
+    let brief = file(&sandbox, "brief.yaml");
+    assert_eq!(brief.matches("made_by: Marcus Oyelaran").count(), 2, "{brief}");
+    assert_eq!(brief.matches("made_by: Nina New").count(), 1, "the new promise: {brief}");
+    let commits = sandbox.git("ledger", &["log", "-2", "--format=%B"]);
+    assert!(commits.contains("deal.owner.name"), "{commits}");
+    let told = fs::read_to_string(sandbox.join(format!("ledger/outbox/{KEY}/07-changed-1.md")));
+    let told = told.expect("the CSM is told");
+    assert!(told.contains("Sold by: Marcus Oyelaran → Nina New"), "{told}");
+}
+
+#[test]
+fn whom_the_team_does_not_have_takes_a_handoff_from_nobody() {
+    let sandbox = ledger();
+    let csms = |who: &str| {
+        let deals = deals("48000.00", METRIC, "Closed Won");
+        let mut lines = deals.lines();
+        let (header, ours) = (lines.next().unwrap(), lines.next().unwrap());
+        sandbox.write("ledger/deals.csv", format!("{header},CSM\n{ours},{who}\n"));
+    };
+    let settings = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let team = "  csms:\n    - {name: Kim Park, email: kim@example.com}\n";
+    let text = text.replacen("  csms:\n", team, 1);
+    assert!(text.contains(team), "{text}");
+    let mapping = "\nbrief: {first_action.owner: 'deal | property(\"CSM\")'}\n";
+    fs::write(&settings, text.replace("\nbrief: {}\n", mapping)).unwrap();
+    csms("stranger@example.com");
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    let ran = sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    assert!(ran.stderr.contains("not listed under team.csms"), "{}", ran.stderr);
+    let owner = || {
+        let brief = file(&sandbox, "brief.yaml");
+        let at = brief.find("first_action:").expect("an action");
+        brief[at..].to_owned()
+    };
+    assert!(owner().contains("kim@example.com"), "by the rules of the team: {}", owner());
+    csms("Sam Lee");
+    refresh(&sandbox);
+    assert!(owner().contains("sam@example.com"), "{}", owner());
+    csms("stranger@example.com");
+    let read = refresh(&sandbox);
+    assert!(read["remarks"].to_string().contains("not listed under team.csms"), "{read:#}");
+    assert!(owner().contains("sam@example.com"), "{}", owner());
+}
+
 /// The export with what was promised and agreed.
 fn with_terms(promises: &str, months: &str, special: &str) -> String {
     let deals = deals("48000.00", METRIC, "Closed Won");

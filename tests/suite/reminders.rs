@@ -40,12 +40,17 @@ fn time(text: &str) -> DateTime<Utc> {
 /// A ledger with one handoff that was signed on Wednesday 14 October at 17:43
 /// in Berlin, after hours: 24 working hours end on Monday 19 at 17:00.
 fn ledger(config: &str) -> Sandbox {
+    ledger_signed_at(config, "2026-10-14T16:00:00Z")
+}
+
+/// The same, handed over at another moment.
+fn ledger_signed_at(config: &str, now: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.handoff(".", &["init", "ledger", "--crm", "file", "--yes"]).exits(0);
     sandbox.write("ledger/deals.csv", DEALS);
     sandbox.write("ledger/handoff.yaml", config);
     let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
-    sandbox.handoff("ledger", &["sign", &event, "--now", "2026-10-14T16:00:00Z"]).exits(0);
+    sandbox.handoff("ledger", &["sign", &event, "--now", now]).exits(0);
     let file = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
     let file = sandbox.join("ledger").join(file.trim());
     let brief = fs::read_to_string(&file).unwrap();
@@ -108,6 +113,18 @@ fn over_thirty_days_each_is_reminded_once_at_its_time() {
     .map(|(at, id)| (time(at), id.to_owned()))
     .to_vec();
     assert_eq!(reminded(&sandbox), expected);
+    let text = |id: &str| {
+        let file = sandbox.join(format!("ledger/outbox/{KEY}/08-{id}.md"));
+        fs::read_to_string(&file).unwrap_or_else(|why| panic!("{id}: {why}"))
+    };
+    // What to do stands in each: the answers that are missing, and where they go.
+    let missing = text("missing_answers-4h.rep");
+    assert!(
+        missing.contains("What is missing:") && missing.contains("`purchase.term`"),
+        "{missing}"
+    );
+    assert!(missing.contains("Correct the deal in the CRM"), "{missing}");
+    assert!(text("first_touch-4h.csm").contains("Write to: "), "{}", text("first_touch-4h.csm"));
     let whom = BTreeMap::from([("csm", "Sam Lee"), ("rep", "Marcus Oyelaran"), ("lead", "Hello")]);
     for (_, id) in expected {
         let file = sandbox.join(format!("ledger/outbox/{KEY}/08-{id}.md"));
@@ -115,6 +132,39 @@ fn over_thirty_days_each_is_reminded_once_at_its_time() {
         let who = whom[id.rsplit('.').next().unwrap()];
         assert!(text.contains(&format!("\n{who}, ")), "{id} is for {who}: {text}");
     }
+}
+
+#[test]
+fn a_reminder_holds_the_link_of_whose_part_it_is_and_a_leads_nobodys() {
+    let links = "deliver: {links: {public_url: 'https://handoff.example.com', in_channels: true}, outbox: {dir: outbox}}";
+    let sandbox = ledger(CONFIG);
+    let settings = CONFIG.replace("deliver: {outbox: {dir: outbox}}", links);
+    sandbox.write("ledger/handoff.yaml", settings);
+    let file = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let file = sandbox.join("ledger").join(file.trim());
+    let brief = fs::read_to_string(&file).unwrap();
+    let rep = "name: Marcus Oyelaran\n";
+    assert!(brief.contains(&format!("owner:\n    {rep}")), "{brief}");
+    fs::write(&file, brief.replacen(rep, &format!("{rep}    email: marcus@example.com\n"), 1))
+        .unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "the rep's address, and links"]);
+    let variables = [("HANDOFF_LINK_KEY", "0123456789abcdef0123456789abcdef")];
+    for moment in ["2026-10-19T11:00:00Z", "2026-10-20T08:00:00Z"] {
+        let deliver = ["deliver", KEY, "--now", moment];
+        sandbox.handoff_with("ledger", &deliver, &variables).exits(0);
+    }
+    let role = |id: &str| {
+        let file = sandbox.join(format!("ledger/outbox/{KEY}/08-{id}.md"));
+        let text = fs::read_to_string(&file).unwrap_or_else(|why| panic!("{id}: {why}"));
+        let token = text.split("/h/").nth(1)?;
+        let token = token.split('.').next().unwrap();
+        let grant = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, token);
+        let grant = String::from_utf8(grant.unwrap()).unwrap();
+        Some(grant.lines().nth(2).unwrap().to_owned())
+    };
+    assert_eq!(role("first_touch-4h.csm").as_deref(), Some("csm"));
+    assert_eq!(role("missing_answers-4h.rep").as_deref(), Some("rep"));
+    assert_eq!(role("first_touch+1h.lead"), None);
 }
 
 #[test]
@@ -149,6 +199,15 @@ fn what_is_done_and_what_is_switched_off_reminds_nobody() {
     lost.handoff("ledger", &["deliver", KEY, "--now", "2026-10-20T08:00:00Z"]).exits(0);
     let ids: Vec<String> = reminded(&lost).into_iter().map(|(_, id)| id).collect();
     assert_eq!(ids, ["first_touch+1h.lead"]);
+    // Who is told late is not late at once.
+    let told_late = ledger_signed_at(CONFIG, "2026-10-20T08:00:00Z");
+    let sent_by = |moment: &str| {
+        told_late.handoff("ledger", &["deliver", KEY, "--now", moment]).exits(0);
+        reminded(&told_late).into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(sent_by("2026-10-20T08:01:00Z"), Vec::<String>::new());
+    assert_eq!(sent_by("2026-10-20T09:00:00Z"), ["first_touch+1h.lead"]);
+    assert_eq!(sent_by("2026-10-20T12:00:00Z"), ["first_touch+1h.lead", "acceptance+4h.csm"]);
     // Who comes back after a month is not flooded with the past.
     let late = ledger(CONFIG);
     late.handoff("ledger", &["deliver", KEY, "--now", "2026-11-20T08:00:00Z"]).exits(0);

@@ -394,6 +394,25 @@ fn sync_brings_the_touch_that_the_crm_shows_once_with_its_reference() {
 }
 
 #[test]
+fn the_touch_of_who_had_the_handoff_counts_once_somebody_else_has_it() {
+    for crm in CRMS {
+        let (world, key) = signed(crm, "claimed");
+        world.edit("  csms:\n", "  csms:\n    - {name: Rosa Diaz, email: rosa@example.com}\n");
+        let assign = ["assign", &key, "rosa@example.com", "--by", "samlee", "--no-push"];
+        let at = ["--at", "2026-11-05T08:00:00Z", "--now", NOW];
+        world.run(&[&assign[..], &at].concat()).exits(0);
+        let sync = ["sync", key.as_str(), "--no-push", "--format", "json", "--now", NOW];
+        let ran = world.run(&sync).exits(0).json();
+        let added = &ran["handoffs"][0]["added"][0];
+        assert_eq!(
+            (&added["event"], &added["at"], &added["by"]),
+            (&json!("touched"), &json!("2026-11-04T10:00:00Z"), &json!("Sam Lee")),
+            "{crm}: {ran}"
+        );
+    }
+}
+
+#[test]
 fn where_evidence_is_needed_a_claim_leaves_the_deadline_running() {
     for crm in CRMS {
         let (world, key) = signed(crm, "evidenced");

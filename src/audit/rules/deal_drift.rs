@@ -47,7 +47,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "If the deal is right, `handoff sign --deal {}` updates the brief; if the brief is right, correct the CRM.",
+                "If the deal is right, `handoff sign --deal {}` updates the brief, but for what a person wrote: change that in brief.yaml. If the brief is right, correct the CRM.",
                 shorten(&one_line(deal.id.as_str()), 60)
             ))
             .at(words::brief(case)),

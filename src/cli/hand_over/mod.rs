@@ -212,8 +212,10 @@ fn say_refreshed(refreshed: &RefreshedHandoff) {
     let key = refreshed.key.as_str();
     match &refreshed.result {
         Refreshed::Unchanged => tracing::info!(key, "its deal was read again: nothing new"),
-        Refreshed::Corrected { changed } => {
-            let fields: Vec<&str> = changed.iter().map(|it| it.field.as_str()).collect();
+        Refreshed::Corrected { changed, data } => {
+            let answers = changed.iter().map(|it| it.field.as_str());
+            let fields: Vec<&str> =
+                answers.chain(data.iter().map(|it| it.field.as_str())).collect();
             let fields = terminal(&fields.join(", "));
             tracing::info!(key, fields, "corrected: its deal was read again");
         }

@@ -19,7 +19,7 @@ use crate::brief::{
     asked_answers, put_answer, read_answer, unknown_answer, violation,
 };
 use crate::ledger::{Snapshot, blob_id};
-use crate::link::Grant;
+use crate::link::{Grant, LinkKeys};
 use crate::model::Key;
 use crate::text::{one_line, shorten};
 
@@ -39,6 +39,8 @@ pub(super) struct Answered {
     /// The brief that the page showed first, where somebody has answered since:
     /// what was asked for then may still be answered, once theirs was shown.
     pub first: String,
+    /// Whether the contract is not signed yet.
+    pub is_draft: bool,
 }
 
 impl Answered {
@@ -48,10 +50,14 @@ impl Answered {
     }
 
     pub(super) fn words(&self) -> (u16, String) {
+        let then = match self.is_draft {
+            true => "; the CSM gets the brief once the contract is signed",
+            false => ", and the CSM is told",
+        };
         let saved = match self.saved {
             0 => String::new(),
-            1 => "One answer is saved, and the CSM is told. ".to_owned(),
-            count => format!("{count} answers are saved, and the CSM is told. "),
+            1 => format!("One answer is saved{then}. "),
+            count => format!("{count} answers are saved{then}. "),
         };
         if !self.conflicts.is_empty() {
             let words = "Somebody answered in the meantime: see both answers below, and send yours again if it is the right one.";
@@ -107,15 +113,22 @@ fn given(
     asked: &AskedAnswer,
 ) -> Result<Option<Value>, String> {
     let at = |prefix: &str| field(form, &format!("{prefix}:{}", asked.pointer));
-    if let Some(value) = read_answer(&context.schema, &asked.pointer, at("a"))? {
-        return Ok(Some(value));
-    }
-    if asked.allows_none && at("none") == "none" {
-        return Ok(Some("none".into()));
-    }
+    let value = read_answer(&context.schema, &asked.pointer, at("a"))?;
+    let is_none = asked.allows_none && at("none") == "none";
     let (who, until, why) = (at("who"), at("until"), at("why"));
-    if who.is_empty() && until.is_empty() && why.is_empty() {
-        return Ok(None);
+    let is_open = !(who.is_empty() && until.is_empty() && why.is_empty());
+    match (value.is_some(), is_none, is_open) {
+        (false, false, true) => {}
+        (true, false, false) => return Ok(value),
+        (false, true, false) => return Ok(Some("none".into())),
+        (false, false, false) => return Ok(None),
+        (true, true, _) => {
+            return Err("you gave an answer and ticked \u{201c}None\u{201d}: keep one".to_owned());
+        }
+        (_, _, true) => {
+            let words = "you answered, and said that it is not known yet: keep one";
+            return Err(words.to_owned());
+        }
     }
     if !asked.allows_unknown {
         return Err("this answer cannot be left open".to_owned());
@@ -133,6 +146,7 @@ fn given(
 /// Takes over what a form answers.
 pub(super) fn take(
     context: &Context,
+    keys: &LinkKeys,
     grant: &Grant,
     form: &FormFields,
     remarks: &mut Remarks,
@@ -158,15 +172,21 @@ pub(super) fn take(
         else {
             return Err(WorkflowError::NoHandoff(key.clone()));
         };
+        answered.is_draft = !brief.view().is_signed();
         let seen = field(form, "seen");
-        let earlier_version = |blob: &str| match brief_blob.as_deref() == Some(blob) {
-            true => Ok(Some(brief.json().clone())),
-            false => {
-                version_of(context, &snapshot, (key, &folder, branch.as_deref()), &timeline, blob)
+        let earlier_version = |seen: &str| {
+            let (blob, is_ours) = keys.unseal(key, seen);
+            if brief_blob.as_deref() == Some(blob) {
+                return Ok(Some(brief.json().clone()));
             }
+            // That of a draft is in no history once it is signed.
+            if is_ours && let Some(version) = version(context, blob) {
+                return Ok(Some(version));
+            }
+            version_of(context, &snapshot, (key, &folder, branch.as_deref()), &timeline, blob)
         };
         let before = earlier_version(seen)?;
-        let unknown = "the page that was sent is not known here; open it again";
+        let unknown = "the page that was sent is not known here; check what you wrote below, and send it again";
         let before = before.ok_or_else(|| WorkflowError::unfit(key, unknown))?;
         let mut json = brief.json().clone();
         let (mut fields, mut pointers) = (Vec::new(), Vec::new());

@@ -9,7 +9,7 @@ use super::answers::{Answered, asked_of};
 use super::{LinkReply, answer_in_words};
 use crate::brief::{AskedAnswer, EventKind, SourceKind, asked_answer, question, without_edit_hint};
 use crate::deliver::open_returns;
-use crate::link::{Grant, LinkRole};
+use crate::link::{Grant, LinkKeys, LinkRole};
 use crate::text::{self, Look};
 use crate::workflow::promises::promises_of;
 use crate::workflow::sources::confirmed_answers;
@@ -88,6 +88,8 @@ pub(super) struct LinkView {
     due: Option<String>,
     state: String,
     is_returned: bool,
+    /// Whether it was accepted and has changed since.
+    accepts_again: bool,
     /// Of each return that is not answered yet, the last one first.
     return_reasons: Vec<Option<String>>,
     deal_is_over: Option<String>,
@@ -109,6 +111,7 @@ pub(super) struct LinkView {
 impl LinkView {
     pub(super) fn of(
         context: &Context,
+        keys: &LinkKeys,
         grant: &Grant,
         stored: &Stored,
         is_theirs: bool,
@@ -133,7 +136,11 @@ impl LinkView {
             None => "waits for the CSM".to_owned(),
             Some(event) => {
                 let by = event.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
-                format!("{}{by} on {}", event.event.words(), in_words(event.at))
+                let outdated = match timeline.outdated_acceptance() {
+                    Some(_) => ", corrected since and not accepted again",
+                    None => "",
+                };
+                format!("{}{by} on {}{outdated}", event.event.words(), in_words(event.at))
             }
         };
         let due = crate::brief::deadline_in_force(
@@ -168,13 +175,18 @@ impl LinkView {
             due: due.map(in_words),
             state,
             is_returned,
+            accepts_again: timeline.outdated_acceptance().is_some(),
             return_reasons: open_returns(&timeline.events).map(|it| it.reason.clone()).collect(),
             deal_is_over: timeline.deal_is_over().map(str::to_owned),
             touched: timeline
                 .first_touch(context.config.first_touch.needs_evidence())
                 .map(|it| in_words(it.at)),
             is_touched: timeline.first(EventKind::Touched).is_some(),
-            seen: stored.brief_blob.clone().unwrap_or_default(),
+            seen: stored
+                .brief_blob
+                .as_deref()
+                .map(|blob| keys.seal(&grant.key, blob))
+                .unwrap_or_default(),
             inputs: match grant.role {
                 LinkRole::Rep => inputs(context, grant, stored, answered),
                 LinkRole::Csm => Vec::new(),

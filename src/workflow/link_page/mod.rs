@@ -16,7 +16,7 @@ use super::people::{Assignment, PersonEvent, assign, record};
 use super::promises::{KeptPromise, keep_promise, promises_of};
 use super::store::{LOCK_WAIT, Stored, commit};
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Brief, EventKind};
+use crate::brief::{Brief, EventKind, in_words};
 use crate::deliver::person;
 use crate::ledger::{Change, Snapshot};
 use crate::link::{Grant, LinkFault, LinkKeys, LinkRole};
@@ -56,15 +56,15 @@ pub fn link_page(
         Ok(found) => found,
         Err(reply) => return reply,
     };
-    let Some(form) = form else { return shown(context, &grant, &stored, 200, None, None) };
+    let Some(form) = form else { return shown(context, keys, &grant, &stored, 200, None, None) };
     if !is_theirs(&grant, &stored) {
         let words = "Nothing was changed: this handoff is assigned to somebody else now.";
-        return shown(context, &grant, &stored, 403, Some(PageNotice::error(words)), None);
+        return shown(context, keys, &grant, &stored, 403, Some(PageNotice::error(words)), None);
     }
     let mut remarks = Remarks::default();
     let done = match grant.role {
-        LinkRole::Csm => csm(context, &grant, &stored, form, &mut remarks),
-        LinkRole::Rep => rep(context, &grant, form, &mut remarks),
+        LinkRole::Csm => csm(context, keys, &grant, &stored, form, &mut remarks),
+        LinkRole::Rep => rep(context, keys, &grant, form, &mut remarks),
     };
     for remark in &remarks {
         tracing::info!(key = grant.key.as_str(), "note: {}", crate::text::terminal(remark));
@@ -73,14 +73,23 @@ pub fn link_page(
         Ok(Done { notice, status, answered, changed }) => {
             let now = stored_anywhere(context, &grant.key).ok().flatten();
             let stored = now.unwrap_or(stored);
-            let reply = shown(context, &grant, &stored, status, Some(notice), answered.as_ref());
+            let reply =
+                shown(context, keys, &grant, &stored, status, Some(notice), answered.as_ref());
             LinkReply { changed: changed.then(|| grant.key.clone()), ..reply }
         }
         Err(error) => {
             let (status, words) = fault(&grant.key, &error);
             // What they wrote is not lost with it.
             let kept = Answered::refused(form);
-            shown(context, &grant, &stored, status, Some(PageNotice::error(&words)), Some(&kept))
+            shown(
+                context,
+                keys,
+                &grant,
+                &stored,
+                status,
+                Some(PageNotice::error(&words)),
+                Some(&kept),
+            )
         }
     }
 }
@@ -153,13 +162,15 @@ fn is_theirs(grant: &Grant, stored: &Stored) -> bool {
 
 fn shown(
     context: &Context,
+    keys: &LinkKeys,
     grant: &Grant,
     stored: &Stored,
     status: u16,
     notice: Option<PageNotice>,
     answered: Option<&Answered>,
 ) -> LinkReply {
-    let view = LinkView::of(context, grant, stored, is_theirs(grant, stored), notice, answered);
+    let is_theirs = is_theirs(grant, stored);
+    let view = LinkView::of(context, keys, grant, stored, is_theirs, notice, answered);
     match view {
         Ok(view) => LinkReply { status, html: view.page(), changed: None },
         Err(error) => {
@@ -193,8 +204,8 @@ pub(super) fn field<'a>(form: &'a FormFields, name: &str) -> &'a str {
 }
 
 /// Whether the brief is the one that the page showed.
-fn is_as_seen(form: &FormFields, stored: &Stored) -> bool {
-    let seen = field(form, "seen");
+fn is_as_seen(keys: &LinkKeys, form: &FormFields, stored: &Stored) -> bool {
+    let (seen, _) = keys.unseal(&stored.timeline.key, field(form, "seen"));
     seen.is_empty() || stored.brief_blob.as_deref() == Some(seen)
 }
 
@@ -214,6 +225,7 @@ fn told(grant: &Grant, kind: EventKind, reason: Option<String>) -> PersonEvent {
 
 fn csm(
     context: &Context,
+    keys: &LinkKeys,
     grant: &Grant,
     stored: &Stored,
     form: &FormFields,
@@ -224,7 +236,7 @@ fn csm(
         Ok(if recorded.is_some() { Done::well(done) } else { Done::nothing(again) })
     };
     match field(form, "do") {
-        "accept" if !is_as_seen(form, stored) => Ok(Done::refused(
+        "accept" if !is_as_seen(keys, form, stored) => Ok(Done::refused(
             409,
             "The brief has changed since you opened this page. Nothing was accepted: read it again below, then accept.",
         )),
@@ -250,7 +262,8 @@ fn csm(
             }
             let reason = one_line(&format!("{how} with {whom}"));
             let done = "Your first touch is recorded.";
-            put(&told(grant, EventKind::Touched, Some(reason)), done, "It was recorded already.")
+            let again = "Your first touch was recorded before; a later one is not added to it.";
+            put(&told(grant, EventKind::Touched, Some(reason)), done, again)
         }
         "assign" => {
             let assignment = Assignment {
@@ -293,13 +306,14 @@ fn csm(
 
 fn rep(
     context: &Context,
+    keys: &LinkKeys,
     grant: &Grant,
     form: &FormFields,
     remarks: &mut Remarks,
 ) -> Result<Done, WorkflowError> {
     match field(form, "do") {
         "answer" => {
-            let answered = answers::take(context, grant, form, remarks)?;
+            let answered = answers::take(context, keys, grant, form, remarks)?;
             let (status, words) = answered.words();
             let notice =
                 if status == 200 { PageNotice::done(&words) } else { PageNotice::error(&words) };
@@ -322,10 +336,10 @@ fn rep(
 pub(super) fn answer_in_words(brief: &Value, pointer: &str) -> Option<String> {
     let value = brief.pointer(pointer)?;
     Some(match value {
-        Value::String(text) => one_line(text),
-        other => one_line(&other.to_string()),
+        Value::Null => return None,
+        other => one_line(&in_words(other)),
     })
-    .filter(|text| !text.is_empty() && text != "null")
+    .filter(|text| !text.is_empty())
 }
 
 // Links that were withdrawn: a file in the ledger, where every server and

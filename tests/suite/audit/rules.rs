@@ -281,7 +281,7 @@ fn deal_drift() {
     insta::assert_snapshot!(told(&world, "deal-drift"), @r#"
     warning: "Acme renewal" (EUR 52,000.00, Kim Doe) differs from its brief: the deal is worth EUR 52,000.00, the brief says USD 48,000.00; the deal is called "Acme renewal", in the brief "Acme 1"; the deal was won on 2026-11-18, by the brief on 2026-11-20, 2 days apart; the deal's owner is "Kim Doe", in the brief "Riley Ross".
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      If the deal is right, `handoff sign --deal 1` updates the brief; if the brief is right, correct the CRM.
+      If the deal is right, `handoff sign --deal 1` updates the brief, but for what a person wrote: change that in brief.yaml. If the brief is right, correct the CRM.
     "#);
 
     for (amount, times) in [("48001.00", 0), ("48001.01", 1), ("47999", 0), ("47998.99", 1)] {

@@ -43,15 +43,26 @@ async fn each_event_is_sent_once_signed_and_known_by_its_id() {
     let fake = Fake::serve(|_| Reply::Text(204, "")).await;
     let sinks = at(&fake, false);
     let mut handoff = handoff("csv-a.b");
-    assert_eq!(reconcile(&mut handoff, &sinks).await[0].as_ref().ok(), Some(&"2".to_owned()));
+    let marked = |results: Vec<Result<String, DeliveryError>>| {
+        let mark = results[0].as_ref().expect("it is sent").clone();
+        mark.split_once('-').expect("how many, and what they were").0.to_owned()
+    };
+    assert_eq!(marked(reconcile(&mut handoff, &sinks).await), "2");
     for _ in 0..5 {
         assert!(reconcile(&mut handoff, &sinks).await.is_empty(), "everything is sent");
     }
     let mut accepted = Event::new(time("2026-11-20T16:00:00Z"), EventKind::Accepted, "link");
     accepted.by = Some("ana@example.test".to_owned());
     handoff.timeline.events.push(accepted);
-    assert_eq!(reconcile(&mut handoff, &sinks).await[0].as_ref().ok(), Some(&"3".to_owned()));
-    assert_eq!(types(&fake), ["handoff.received", "handoff.signed", "handoff.accepted"]);
+    assert_eq!(marked(reconcile(&mut handoff, &sinks).await), "3");
+    // What another process recorded while these were sent is sent next, alone.
+    let at = handoff.timeline.events.len() - 1;
+    let other = Event::new(time("2026-11-20T16:00:01Z"), EventKind::Touched, "link");
+    handoff.timeline.events.insert(at, other);
+    assert_eq!(marked(reconcile(&mut handoff, &sinks).await), "4");
+    assert!(reconcile(&mut handoff, &sinks).await.is_empty(), "everything is sent");
+    assert_eq!(types(&fake).pop().as_deref(), Some("handoff.touched"));
+    assert_eq!(types(&fake)[..3], ["handoff.received", "handoff.signed", "handoff.accepted"]);
     let asked = fake.asked();
     let webhook = Webhook::new(SECRET).expect("a secret");
     let mut ids = std::collections::BTreeSet::new();
@@ -107,11 +118,36 @@ async fn a_receiver_that_fails_gets_everything_again_and_hostile_text_is_text() 
     assert!(matches!(error, DeliveryError::Unclear { .. }), "{error:?}");
     assert!(!format!("{error:?}").contains("verysecret"), "{error:?}");
     *down.lock().expect("not poisoned") = false;
-    assert_eq!(reconcile(&mut hostile, &sinks).await[0].as_ref().ok(), Some(&"3".to_owned()));
+    assert!(reconcile(&mut hostile, &sinks).await[0].as_ref().is_ok_and(|it| it.starts_with("3-")));
     let told = types(&fake);
     assert_eq!(
         told[told.len() - 3..],
         ["handoff.received", "handoff.signed", "handoff.delivery_failed"]
     );
     assert!(reconcile(&mut hostile, &sinks).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_stands_in_the_timeline_as_it_was_sent() {
+    let fake = Fake::serve(|_| Reply::Text(204, "")).await;
+    let world = crate::refresh::signed();
+    let settings = world.join("ledger/handoff.yaml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let events = format!("deliver:\n  events: {{url: '{}/in', allow_private: true}}\n", fake.url);
+    std::fs::write(&settings, text.replace("deliver:\n", &events)).unwrap();
+    let key = crate::refresh::KEY;
+    for minute in ["00", "07"] {
+        let now = format!("2026-11-20T17:{minute}:00Z");
+        let deliver = ["deliver", key, "--now", &now];
+        tokio::task::block_in_place(|| {
+            world.handoff_with("ledger", &deliver, &[("EVENTS_SECRET", SECRET)]).exits(0)
+        });
+    }
+    let timeline = crate::refresh::file(&world, "timeline.yaml");
+    let timeline = handoff::brief::Timeline::parse(timeline.as_bytes()).unwrap();
+    let recorded = timeline.events.iter().filter(|it| it.event != EventKind::EventsSent);
+    let recorded: Vec<_> = recorded.map(|it| serde_json::to_value(it).unwrap()).collect();
+    let sent: Vec<_> = fake.asked().iter().map(|it| it.json()["data"]["event"].clone()).collect();
+    assert!(sent.iter().any(|it| it["event"] == "emailed"), "the deliveries too: {sent:#?}");
+    assert_eq!(sent, recorded, "each once, in their order");
 }

@@ -56,6 +56,7 @@ pub(crate) fn handoff(key: &str) -> Handoff {
             example: Some("Median days to productive".to_owned()),
         }],
         changes: Vec::new(),
+        changed_data: Vec::new(),
         told: None,
         brief_blob: None,
         url: Some("https://github.example/acme/handoffs/tree/main/briefs/2026/11/acme".to_owned()),

@@ -471,7 +471,11 @@ fn a_page_that_never_was_this_briefs_asks_for_nothing() {
         let opened = [("do", "answer"), ("seen", &*blob), industry];
         let answer = post(address, &token, &opened);
         assert_eq!(answer.status, 409, "{}", answer.body);
-        assert!(answer.body.contains("not known here; open it again"), "{}", answer.body);
+        assert!(
+            answer.body.contains("not known here; check what you wrote below"),
+            "{}",
+            answer.body
+        );
         assert_eq!(page.head(), head);
     }
     // What somebody committed by hand and changed again was this brief's.
@@ -485,6 +489,41 @@ fn a_page_that_never_was_this_briefs_asks_for_nothing() {
     let answer = post(address, &token, &metric);
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(page.file("brief.yaml").contains("Copper"));
+}
+
+#[test]
+fn what_contradicts_itself_is_asked_about_and_lists_are_words() {
+    let page = Page::new();
+    let token = page.token("rep", &[]);
+    let serve = page.serve();
+    let address = serve.address();
+    let head = page.head();
+    let at = "/implementation/integrations";
+    let both = |more: &[(&str, &str)]| {
+        let now = seen(&get(address, &token));
+        let given = format!("a:{at}");
+        let fields = [&[("do", "answer"), ("seen", &*now), (&*given, "Okta\nNetSuite")], more];
+        post(address, &token, &fields.concat())
+    };
+    let (none, who, until) = (format!("none:{at}"), format!("who:{at}"), format!("until:{at}"));
+    let open = [(&*who, "Ann"), (&*until, "2026-12-09")];
+    for more in [&[(&*none, "none")][..], &open] {
+        let answer = both(more);
+        assert_eq!(answer.status, 422, "{}", answer.body);
+        assert!(answer.body.contains("keep one") && answer.body.contains("NetSuite</textarea>"));
+        assert_eq!(page.head(), head, "nothing of it is saved");
+    }
+    assert_eq!(both(&[]).status, 200);
+    let shown = get(address, &token);
+    assert!(shown.body.contains("So far: Okta; NetSuite."), "no JSON: {}", shown.body);
+    // A second touch is not the first, and nobody is told that it was recorded.
+    let csm = page.token("csm", &[]);
+    let touch = |how: &str, whom: &str| {
+        post(address, &csm, &[("do", "touch"), ("how", how), ("whom", whom)])
+    };
+    assert!(touch("Call", "Dana Wu").body.contains("Your first touch is recorded."));
+    let second = touch("Meeting", "Lee Ortiz");
+    assert!(second.body.contains("a later one is not added"), "{}", second.body);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     deals: Option<PathBuf>,
     /// How many of the last won deals count
-    #[arg(long, value_name = "N", default_value = "200", value_parser = super::offered::count_from_one)]
+    #[arg(long, value_name = "N", default_value = "200", allow_negative_numbers = true, value_parser = super::offered::count_from_one)]
     last: NonZeroUsize,
     /// Put the lines that answer more into handoff.yaml
     #[arg(long)]

@@ -39,8 +39,9 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let context =
-        open(invocation, Ports { sinks: true, crm: true, push: !arguments.result.no_push })?;
+    // A sink that writes to the CRM brings its own connection.
+    let ports = Ports { sinks: true, crm: false, push: !arguments.result.no_push };
+    let context = open(invocation, ports)?;
     if context.sinks.is_empty() {
         return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
             .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));

@@ -94,6 +94,12 @@ impl Environment {
         })
     }
 
+    /// Whether a workflow of GitHub runs this, on a machine that is thrown away.
+    #[must_use]
+    pub fn is_github_workflow(&self) -> bool {
+        self.get("GITHUB_ACTIONS") == Some("true")
+    }
+
     /// How this program is called from where it runs, as a word of a shell: by
     /// its name where the shell finds it, else by the shortest path.
     #[must_use]

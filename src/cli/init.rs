@@ -142,6 +142,15 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         })?;
     }
     let was_there = dir.join(FILE_NAME).exists();
+    if !was_there {
+        workflow::check_setup(&setup).map_err(|problem| {
+            let error = CliError::usage(problem.message);
+            match problem.help {
+                Some(help) => error.help(help),
+                None => error,
+            }
+        })?;
+    }
     let laid = workflow::init(&dir, &setup, invocation.now)?;
     if was_there {
         warn_of_unused(arguments, invocation);
@@ -344,7 +353,7 @@ impl Conversation<'_> {
             .items(&known)
             .interact()?;
         setup.esign = picked.into_iter().map(|index| known[index].to_owned()).collect();
-        setup.contracts = self.contracts()?;
+        setup.contracts = self.contracts(setup)?;
         let api = crate::crm::row(&setup.crm).is_some_and(|row| !row.secrets.is_empty());
         if api && !setup.contracts.is_empty() {
             setup.update_closed_won = Confirm::with_theme(&SimpleTheme)
@@ -367,13 +376,16 @@ impl Conversation<'_> {
         let github = self.text(
             "GitHub repository for the CSM's tasks, owner/repo (empty: none yet)",
             self.remote(),
-            |text| match text {
-                "" => Ok(()),
-                text => repository(text).map(|_| ()).map_err(words_of),
+            |text| {
+                let github = match text {
+                    "" => None,
+                    text => Some(repository(text).map_err(words_of)?),
+                };
+                sound(&Setup { github, ..setup.clone() })
             },
         )?;
         setup.github = Some(github).filter(|text| !text.is_empty());
-        setup.csms = self.csms()?;
+        setup.csms = self.csms(setup)?;
         Ok(())
     }
 
@@ -427,34 +439,40 @@ impl Conversation<'_> {
         })
     }
 
-    fn contracts(&self) -> Result<Vec<String>, dialoguer::Error> {
+    fn contracts(&self, setup: &Setup) -> Result<Vec<String>, dialoguer::Error> {
+        let each = |text: &str| -> Vec<String> {
+            let words = text.split([',', ';']).map(str::trim);
+            words.filter(|it| !it.is_empty()).map(str::to_owned).collect()
+        };
         let text = self.text(
             "Words in the names of your contracts, such as: order form, agreement (empty: decide later)",
             None,
-            |text| contract_words(text).map(|_| ()),
+            |text| {
+                contract_words(text)?;
+                sound(&Setup { contracts: each(text), ..setup.clone() })
+            },
         )?;
-        Ok(text
-            .split([',', ';'])
-            .map(str::trim)
-            .filter(|it| !it.is_empty())
-            .map(str::to_owned)
-            .collect())
+        Ok(each(&text))
     }
 
-    fn csms(&self) -> Result<Vec<workflow::SetupPerson>, dialoguer::Error> {
-        let mut csms = Vec::new();
+    fn csms(&self, setup: &Setup) -> Result<Vec<workflow::SetupPerson>, dialoguer::Error> {
+        let mut so_far = setup.clone();
         loop {
-            let prompt = match csms.len() {
+            let prompt = match so_far.csms.len() {
                 0 => "A CSM: Sam Lee <sam@example.com> @samlee (empty: none yet)",
                 _ => "Another CSM (empty: that is all)",
             };
             let text = self.text(prompt, None, |text| match text {
                 "" => Ok(()),
-                text => person(text).map(|_| ()).map_err(words_of),
+                text => {
+                    let mut next = so_far.clone();
+                    next.csms.push(person(text).map_err(words_of)?);
+                    sound(&next)
+                }
             })?;
             match person(&text) {
-                Ok(person) if !text.is_empty() => csms.push(person),
-                _ => return Ok(csms),
+                Ok(person) if !text.is_empty() => so_far.csms.push(person),
+                _ => return Ok(so_far.csms),
             }
         }
     }
@@ -478,6 +496,14 @@ impl Conversation<'_> {
         let zone = told.or(linked).filter(|zone| zone.parse::<Tz>().is_ok());
         zone.unwrap_or("UTC").to_owned()
     }
+}
+
+/// Whether all that was said so far makes settings that can be used.
+fn sound(setup: &Setup) -> Result<(), String> {
+    workflow::check_setup(setup).map_err(|problem| match problem.help {
+        Some(help) => format!("{}; {help}", problem.message),
+        None => problem.message,
+    })
 }
 
 /// What stopped the questions, where that was not the person at them.
@@ -565,11 +591,17 @@ fn person(text: &str) -> Result<workflow::SetupPerson, CliError> {
         }
     }
     person.name = name.join(" ");
-    if person.name.is_empty() {
-        return Err(CliError::usage(format!("`{text}` has no name"))
-            .help("write it as: Sam Lee <sam@example.com> @samlee"));
-    }
-    Ok(person)
+    let wrong = if person.name.is_empty() {
+        "has no name"
+    } else if person.name.contains(['<', '>']) {
+        "has an e-mail address without an @"
+    } else if person.github.as_deref() == Some("") {
+        "has an @ without a login"
+    } else {
+        return Ok(person);
+    };
+    Err(CliError::usage(format!("`{text}` {wrong}"))
+        .help("write it as: Sam Lee <sam@example.com> @samlee"))
 }
 
 fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Result<(), CliError> {
@@ -584,7 +616,10 @@ fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Re
             }
         }
         if laid.made.is_empty() && laid.removed.is_empty() {
-            text.push_str("the workflows are as handoff.yaml asks for; nothing was changed\n");
+            text.push_str(match laid.kept.as_slice() {
+                [] => "the workflows are as handoff.yaml asks for; nothing was changed\n",
+                _ => "nothing was changed\n",
+            });
         }
         for remark in &laid.remarks {
             invocation.warn(format!("note: {remark}"));

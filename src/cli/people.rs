@@ -69,7 +69,7 @@ pub struct WithReason {
     /// When, if not now
     #[arg(long, value_name = "TIME")]
     at: Option<When>,
-    /// The customer's name, for an exemption of a deal that has no brief
+    /// The customer's name, for an exemption of a deal that has no brief [default: as the deal has it]
     #[arg(long, value_name = "NAME")]
     customer: Option<String>,
     /// Do not push
@@ -193,7 +193,7 @@ fn check_name(by: &str, team: &Team) -> Result<(), CliError> {
 /// What GitHub says of who started its workflow.
 fn proven(invocation: &Invocation) -> Vec<String> {
     let get = |name| invocation.environment.get(name).map(str::to_owned);
-    let is_workflow = get("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    let is_workflow = invocation.environment.is_github_workflow();
     let actor = get("GITHUB_TRIGGERING_ACTOR").or_else(|| get("GITHUB_ACTOR"));
     actor.filter(|_| is_workflow).into_iter().collect()
 }
@@ -277,7 +277,8 @@ fn record(
             key = of_deal;
         }
         let checked = workflow::check_exemption(&context, &key, &told, &mut remarks);
-        invocation.block_on(checked)??;
+        let of_deal = invocation.block_on(checked)??;
+        told.customer = told.customer.or(of_deal);
     }
     if told.kind == EventKind::Resubmitted {
         read_again(&mut context, &key, invocation)?;

@@ -22,6 +22,17 @@ const PARSED: [&str; 3] = ["payload", "provider", "received_at"];
 /// What the envelope with the raw request may hold.
 const RAW: [&str; 5] = ["body_base64", "headers", "query", "provider", "received_at"];
 
+/// What of a provider's request came along with its body.
+enum Origin {
+    /// A file that somebody gave by hand.
+    ByHand,
+    /// An envelope with the payload alone: nothing that could be verified.
+    PayloadAlone,
+    /// An envelope with the raw body: its headers and its query, as far as they
+    /// were passed on.
+    Request(HeaderMap, Option<String>),
+}
+
 /// A payload out of its envelope.
 pub(super) struct Relayed {
     pub(super) body: Vec<u8>,
@@ -29,15 +40,15 @@ pub(super) struct Relayed {
     pub(super) provider: Option<String>,
     /// When whoever passed it on received it.
     pub(super) received_at: Option<DateTime<Utc>>,
-    request: Option<(HeaderMap, Option<String>)>,
+    origin: Origin,
 }
 
 impl Relayed {
     /// Takes a payload out of whatever it came in.
     pub(super) fn read(bytes: Vec<u8>) -> Result<Self, CliError> {
-        let plain = |body| Self { body, provider: None, received_at: None, request: None };
+        let lone = |body, origin| Self { body, provider: None, received_at: None, origin };
         let Ok(Value::Object(mut given)) = crate::model::read_json(&bytes) else {
-            return Ok(plain(bytes));
+            return Ok(lone(bytes, Origin::ByHand));
         };
         // The whole event of a workflow, as in the file of GITHUB_EVENT_PATH, or the
         // request that starts it.
@@ -48,10 +59,11 @@ impl Relayed {
                 return Err(wrong("client_payload is not an object"));
             };
             return Self::envelope(&inner).unwrap_or_else(|| {
-                Ok(plain(Value::Object(inner.clone()).to_string().into_bytes()))
+                let body = Value::Object(inner.clone()).to_string().into_bytes();
+                Ok(lone(body, Origin::PayloadAlone))
             });
         }
-        Self::envelope(&given).unwrap_or_else(|| Ok(plain(bytes)))
+        Self::envelope(&given).unwrap_or_else(|| Ok(lone(bytes, Origin::ByHand)))
     }
 
     /// `None` where an object is no envelope.
@@ -68,7 +80,7 @@ impl Relayed {
             Value::String(text) => text.clone().into_bytes(),
             other => other.to_string().into_bytes(),
         };
-        Self::with(given, body, None)
+        Self::with(given, body, Origin::PayloadAlone)
     }
 
     fn raw(given: &Map<String, Value>) -> Result<Self, CliError> {
@@ -95,41 +107,49 @@ impl Relayed {
         let query = text_at(given, "query")?
             .map(|query| query.trim_start_matches('?').to_owned())
             .filter(|query| !query.is_empty());
-        let has_proof = !headers.is_empty() || query.is_some();
-        Self::with(given, body, has_proof.then_some((headers, query)))
+        Self::with(given, body, Origin::Request(headers, query))
     }
 
-    fn with(
-        given: &Map<String, Value>,
-        body: Vec<u8>,
-        request: Option<(HeaderMap, Option<String>)>,
-    ) -> Result<Self, CliError> {
+    fn with(given: &Map<String, Value>, body: Vec<u8>, origin: Origin) -> Result<Self, CliError> {
         let received_at = text_at(given, "received_at")?
             .map(|text| DateTime::parse_from_rfc3339(&text).map(|at| at.with_timezone(&Utc)))
             .transpose()
             .map_err(|error| wrong(&format!("received_at: {error}")))?;
-        Ok(Self { body, provider: text_at(given, "provider")?, received_at, request })
+        Ok(Self { body, provider: text_at(given, "provider")?, received_at, origin })
     }
 
-    /// Verifies the request where its headers came along and the secret is set;
-    /// what it says otherwise is on the word of whoever may start a workflow.
+    /// Verifies a request that was passed on whole where the secret is set. What
+    /// could not be verified is on the word of whoever may start a workflow, and
+    /// that is said. `named` is the provider that the command line names.
     pub(super) fn verify(
         &mut self,
+        named: Option<&str>,
         providers: &Providers,
         secrets: &Secrets,
         invocation: &Invocation,
     ) -> Result<(), CliError> {
-        let Some((headers, query)) = &self.request else { return Ok(()) };
-        let provider: Option<&dyn Provider> = match &self.provider {
+        let provider: Option<&dyn Provider> = match named.or(self.provider.as_deref()) {
             Some(name) => providers.by_name(name),
             None => providers.recognise(&self.body),
         };
+        // A payload that is nobody's is refused when it is read.
         let Some(provider) = provider else { return Ok(()) };
+        let title = provider.title();
+        let not_verified = |why: &str| {
+            invocation.warn(format!("warning: the signature of {title} was not verified: {why}"));
+        };
+        let (headers, query) = match &self.origin {
+            Origin::ByHand => return Ok(()),
+            Origin::PayloadAlone => {
+                not_verified(
+                    "the envelope has the payload alone, so whoever may start the workflow answers for it",
+                );
+                return Ok(());
+            }
+            Origin::Request(headers, query) => (headers, query),
+        };
         if let [first, ..] = webhook::lacks(provider, secrets).as_slice() {
-            invocation.warn(format!(
-                "warning: the signature of {} was not verified: {first} is not set",
-                provider.title()
-            ));
+            not_verified(&format!("{first} is not set"));
         } else {
             let request = Request {
                 method: &Method::POST,
@@ -140,26 +160,37 @@ impl Relayed {
             let at = self.received_at.unwrap_or(invocation.now);
             match provider.receive(&request, secrets, at) {
                 Ok(Received::Notification(_)) => {
-                    invocation.say(format!("{}: the signature is verified", provider.title()));
+                    invocation.say(format!("{title}: the signature is verified"));
                 }
                 Ok(Received::Handshake) => {
-                    return Err(CliError::nothing(format!(
-                        "{} only tested the address",
-                        provider.title()
-                    )));
+                    return Err(CliError::nothing(format!("{title} only tested the address")));
                 }
                 Err(rejection) => {
                     return Err(CliError::could_not(format!(
-                        "the proof of {} does not hold: {rejection}",
-                        provider.title()
+                        "the proof of {title} does not hold: {rejection}"
                     ))
-                    .help("pass body, query and headers on byte for byte, with `received_at` where the event waited; nothing was written"));
+                    .help(format!(
+                        "{}pass body, query and headers on byte for byte, with `received_at` where the event waited; nothing was written",
+                        absent(headers, query.as_deref())
+                    )));
                 }
             }
         }
         // A form becomes the JSON that it carries.
         self.body = provider.redact(&self.body);
+        // What was verified as one provider's is read as that provider's.
+        self.provider = Some(provider.name().to_owned());
         Ok(())
+    }
+}
+
+/// Which of the envelope's two places for a signature are empty.
+fn absent(headers: &HeaderMap, query: Option<&str>) -> &'static str {
+    match (headers.is_empty(), query.is_none()) {
+        (true, true) => "the envelope has no `query` and no `headers`: ",
+        (true, false) => "the envelope has no `headers`: ",
+        (false, true) => "the envelope has no `query`: ",
+        (false, false) => "",
     }
 }
 

@@ -21,7 +21,7 @@ use crate::webhook::{self, Route};
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Where to listen; port 0 takes a free one. TLS is a proxy's task
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// A proxy whose X-Forwarded-For is believed; may be given several times
     #[arg(long, value_name = "IP")]
@@ -39,6 +39,16 @@ pub struct Arguments {
     /// Do not push
     #[arg(long)]
     no_push: bool,
+}
+
+/// An address with its port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{} is not an address with a port, such as 127.0.0.1:8080",
+            crate::text::quoted(text)
+        )
+    })
 }
 
 /// Runs the command.

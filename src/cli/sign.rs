@@ -82,7 +82,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let sources = match (&mut payload, &arguments.deal) {
         (Some(payload), _) => {
             let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
-            payload.verify(&providers, &invocation.secrets()?, invocation)?;
+            let named = arguments.provider.as_deref();
+            payload.verify(named, &providers, &invocation.secrets()?, invocation)?;
             let (documents, voided) = documents(arguments, payload, &context, invocation)?;
             let recorded = record_voided(&voided, arguments, &context, invocation)?;
             let sources = decide(arguments, documents, received_at, &context, invocation)?;
@@ -279,13 +280,18 @@ fn decide(
     if !sources.is_empty() {
         return Ok(sources);
     }
+    let error = CliError::could_not("no handoff was made: it is not certain what the document is");
+    // The inbox of a runner is gone when the run ends, and GitHub keeps the event.
+    if invocation.environment.is_github_workflow() {
+        return Err(error.help(
+            "push a rule under `documents:` in handoff.yaml that decides for documents like it, and re-run this job: GitHub keeps the event with the run",
+        ));
+    }
     let ids: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-    Err(CliError::could_not("no handoff was made: it is not certain what the document is").help(
-        format!(
-            "it waits in the inbox: `handoff inbox release {} --as contract` makes the handoff, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all documents like it",
-            ids.join(" ")
-        ),
-    ))
+    Err(error.help(format!(
+        "it waits in the inbox: `handoff inbox release {} --as contract` makes the handoff, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all documents like it",
+        ids.join(" ")
+    )))
 }
 
 /// What the payload of a file reports; asks the provider's API where its secret

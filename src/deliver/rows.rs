@@ -15,6 +15,7 @@ use super::row::{Made, ReaderContext, SinkRow, SinkSettings, WorkflowNeeds};
 use super::sink::{BranchRequests, Sink, SinkContext};
 use super::{asana, crm_task, email, events, github, jira, outbox, slack, teams, welcome};
 use crate::brief::EventKind;
+use crate::http::BaseUrl;
 use crate::link::LINK_KEY;
 use crate::model::Secrets;
 use crate::settings::{self, Problem};
@@ -198,8 +199,13 @@ impl DeliverConfig {
     /// # Errors
     /// When it is none that can be asked, or no credentials are there.
     pub fn forge(&self, project: &str, secrets: &Secrets) -> Result<github::Forge, String> {
-        let base_url = self.sinks.iter().find_map(|(_, settings)| settings.forge_api());
-        github::Forge::new(project, base_url, secrets)
+        github::Forge::new(project, self.forge_api(), secrets)
+    }
+
+    /// The forge's API, where it is not the public one.
+    #[must_use]
+    pub fn forge_api(&self) -> Option<&BaseUrl> {
+        self.sinks.iter().find_map(|(_, settings)| settings.forge_api())
     }
 
     /// Makes what opens the pull request of a draft; `None` where no target is

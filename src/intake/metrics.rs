@@ -100,20 +100,63 @@ pub enum Degraded {
     Remote,
 }
 
+/// What may become of a push.
+const PUSHED: [&str; 4] = ["done", "refused", "failed", "slow"];
+
 /// The counts since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ServiceMetrics {
     counts: Mutex<BTreeMap<(Counter, Vec<String>), u64>>,
     ages: Mutex<BTreeMap<String, Ages>>,
     degraded: Mutex<BTreeMap<Degraded, String>>,
 }
 
+impl Default for ServiceMetrics {
+    /// What has the same labels everywhere begins at zero.
+    fn default() -> Self {
+        let new =
+            Self { counts: Mutex::default(), ages: Mutex::default(), degraded: Mutex::default() };
+        for outcome in PUSHED {
+            new.begin(Counter::Pushed, &[outcome]);
+        }
+        new.begin(Counter::Restarted, &[]);
+        new
+    }
+}
+
 impl ServiceMetrics {
-    /// Adds one.
-    pub fn count(&self, counter: Counter, labels: &[&str]) {
+    /// Lets a count stand at zero before its first event: a rate over a series
+    /// that was not there before does not see its first step.
+    pub fn begin(&self, counter: Counter, labels: &[&str]) {
+        self.add(counter, labels, 0);
+    }
+
+    /// Has the counts of a sender begin at zero.
+    pub(super) fn begin_sender(&self, name: &str) {
+        self.begin(Counter::Received, &[name]);
+        self.begin(Counter::NotStored, &[name]);
+        for what in ["stored", "known", "ignored", "test"] {
+            self.begin(Counter::Accepted, &[name, what]);
+        }
+        self.begin(Counter::Rejected, &[name, "bad_signature"]);
+    }
+
+    /// Has the counts of a target's delivery begin at zero.
+    pub fn begin_delivery(&self, target: &str, event: &str) {
+        for outcome in ["made", "found", "failed"] {
+            self.begin(Counter::Delivered, &[target, event, outcome]);
+        }
+    }
+
+    fn add(&self, counter: Counter, labels: &[&str], more: u64) {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((counter, labels)).or_insert(0) += 1;
+        *counts.entry((counter, labels)).or_insert(0) += more;
+    }
+
+    /// Adds one.
+    pub fn count(&self, counter: Counter, labels: &[&str]) {
+        self.add(counter, labels, 1);
     }
 
     /// Notes how old a signature was when this target had its delivery.

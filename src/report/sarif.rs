@@ -132,16 +132,16 @@ fn descriptors(findings: &[&Finding], known: &[&Rule]) -> Vec<s::ReportingDescri
                 serde_json::Value::from("very-high"),
             )]))
             .build();
-        let descriptor = s::ReportingDescriptor::builder()
+        let mut descriptor = s::ReportingDescriptor::builder()
             .id(rule.id)
             .name(name(rule.id))
-            .help_uri(help_uri(rule.id))
             .short_description(words(rule.summary, None))
             .full_description(words(rule.summary, None))
             .help(words(rule.explain, Some(rule.explain)))
             .default_configuration(configuration)
             .properties(properties)
             .build();
+        descriptor.help_uri = help_uri(rule.id);
         rules.insert(rule.id, descriptor);
     }
     rules.into_values().collect()
@@ -158,11 +158,12 @@ fn name(id: &str) -> String {
     id.split('-').map(capital).collect()
 }
 
-/// The rule's page in the version that found it.
-fn help_uri(id: &str) -> String {
+/// The rule's page in the version that found it, where the project has an
+/// address; the page itself is in the log in any case.
+fn help_uri(id: &str) -> Option<String> {
     const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
     const VERSION: &str = env!("CARGO_PKG_VERSION");
-    format!("{REPOSITORY}/blob/v{VERSION}/docs/rules/{id}.md")
+    (!REPOSITORY.is_empty()).then(|| format!("{REPOSITORY}/blob/v{VERSION}/docs/rules/{id}.md"))
 }
 
 /// One finding.

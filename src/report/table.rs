@@ -104,6 +104,10 @@ impl Column {
 const NARROW: usize = 10;
 const LONG_WORD: usize = 24;
 
+/// In lines that are not fitted a column of words is aligned up to this width; one
+/// longer cell moves its own row alone.
+const ALIGNED: usize = 60;
+
 /// Rows under titles. Cells may hold customer text: what would act on a
 /// terminal is shown instead.
 #[derive(Debug, Clone)]
@@ -183,15 +187,18 @@ impl Table {
         let titles: Vec<String> = self.columns.iter().map(|it| it.title.to_uppercase()).collect();
         let mut widths: Vec<usize> = titles.iter().map(|title| title.width()).collect();
         for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
+            for ((width, cell), column) in widths.iter_mut().zip(row).zip(&self.columns) {
+                let own = cell.width();
+                if own <= ALIGNED || column.whole || column.right {
+                    *width = (*width).max(own);
+                }
             }
         }
         let mut out = String::new();
         let add = |row: &[String], out: &mut String| {
             let begin = out.len();
             for ((cell, column), width) in row.iter().zip(&self.columns).zip(&widths) {
-                let gap = width - cell.width();
+                let gap = width.saturating_sub(cell.width());
                 let (before, after) = if column.right { (gap, 2) } else { (0, gap + 2) };
                 out.extend(std::iter::repeat_n(' ', before));
                 out.push_str(cell);

@@ -80,7 +80,9 @@ pub enum MomentError {
         text: String,
     },
     /// It has the form of a day or time, and there is no such one.
-    #[error("{text} does not exist in the calendar")]
+    #[error(
+        "{text} does not exist in the calendar; write a day such as 2026-11-30, or a month such as 2026-11"
+    )]
     NoSuchDay {
         /// What was written.
         text: String,
@@ -106,6 +108,14 @@ pub enum MomentError {
         text: String,
         /// The zone.
         zone: String,
+    },
+    /// One of the two that a window is made of.
+    #[error("{option}: {error}")]
+    InWindow {
+        /// The option that has it.
+        option: &'static str,
+        /// What is wrong.
+        error: Box<MomentError>,
     },
     /// The window ends before it begins.
     #[error(
@@ -194,10 +204,12 @@ pub fn parse_window(
     zone: Tz,
     now: DateTime<Utc>,
 ) -> Result<Window, MomentError> {
-    let window = Window {
-        from: from.map(|text| read_moment(text, zone, Edge::Start, now)).transpose()?,
-        to: to.map(|text| read_moment(text, zone, Edge::End, now)).transpose()?,
+    let read = |option: &'static str, text: Option<&str>, edge| {
+        let read = text.map(|text| read_moment(text, zone, edge, now)).transpose();
+        read.map_err(|error| MomentError::InWindow { option, error: Box::new(error) })
     };
+    let window =
+        Window { from: read("--from", from, Edge::Start)?, to: read("--to", to, Edge::End)? };
     if let (Some(begins), Some(ends)) = (window.from, window.to)
         && begins >= ends
     {

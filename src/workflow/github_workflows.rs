@@ -89,12 +89,23 @@ impl InstallFrom {
                 .split_once("#sha256=")
                 .ok_or_else(|| format!("the checksum is missing; {shape}"))?;
             let is_hex = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
-            let is_https = url::Url::parse(url).is_ok_and(|url| url.scheme() == "https");
-            return if is_hex && is_https {
-                Ok(Self::Url { url: url.to_owned(), sha256: sha256.to_ascii_lowercase() })
-            } else {
-                Err(shape.to_owned())
-            };
+            let parsed = url::Url::parse(url).ok().filter(|url| url.scheme() == "https");
+            let Some(parsed) = parsed.filter(|_| is_hex) else { return Err(shape.to_owned()) };
+            if !parsed.username().is_empty() || parsed.password().is_some() {
+                return Err(
+                    "an address with a password in it would be committed; name one that needs none"
+                        .to_owned(),
+                );
+            }
+            if let Some(packed) = packed_as(parsed.path(), &[]) {
+                return Err(format!(
+                    "a program or a .tar.gz that holds it is taken, not a {packed}"
+                ));
+            }
+            return Ok(Self::Url { url: url.to_owned(), sha256: sha256.to_ascii_lowercase() });
+        }
+        if let Some(packed) = packed_as(text, &[".tar.gz", ".tgz"]) {
+            return Err(format!("the program itself is taken from the ledger, not a {packed}"));
         }
         let path = Path::new(text);
         let inside =
@@ -125,6 +136,17 @@ impl InstallFrom {
             })
             .unwrap_or_default()
     }
+}
+
+/// What a file is packed as by its name, where that is not what a runner unpacks;
+/// `more` are packings that are none here either.
+fn packed_as(name: &str, more: &[&'static str]) -> Option<&'static str> {
+    const OTHER: [&str; 15] = [
+        ".zip", ".tar.xz", ".txz", ".xz", ".tar.zst", ".zst", ".tar.bz2", ".tbz", ".bz2", ".tar",
+        ".7z", ".deb", ".rpm", ".dmg", ".msi",
+    ];
+    let name = name.to_ascii_lowercase();
+    more.iter().chain(&OTHER).copied().find(|end| name.ends_with(end))
 }
 
 /// The files that a configuration asks for, with what a person should know.
@@ -219,7 +241,11 @@ struct Facts {
     label: Option<String>,
     form: TaskForm,
     export: Option<String>,
+    /// Whether briefs are made of that export, and not only audited against it.
+    deals: bool,
     scheduled: bool,
+    /// Whether the ledger is on a GitHub Enterprise Server.
+    on_enterprise_server: bool,
 }
 
 impl Facts {
@@ -271,6 +297,12 @@ impl Facts {
                 (None, None) => Some(ADHOC_EXPORT.to_owned()),
                 (None, Some(_)) => None,
             },
+            deals: file.is_some(),
+            // <https://docs.github.com/en/enterprise-server/rest/overview/resources-in-the-rest-api>
+            on_enterprise_server: config
+                .deliver
+                .forge_api()
+                .is_some_and(|base| base.as_str().trim_end_matches('/').ends_with("/api/v3")),
             scheduled: row.is_some(),
             crm,
         }
@@ -287,6 +319,8 @@ impl Facts {
         let permissions: Vec<String> = permissions.iter().map(|it| format!("      {it}")).collect();
         context! {
             branch => quoted(&self.branch),
+            // `$/` is the workflow's own commit; an Enterprise Server knows the checkout alone.
+            action => if self.on_enterprise_server { "./.github/actions/handoff" } else { "$/.github/actions/handoff" },
             esign => &self.esign,
             asked => Value::from(Serde(&self.asked)),
             crm => &self.crm,
@@ -297,6 +331,7 @@ impl Facts {
             label => self.label.as_ref().map(|label| label.replace('\'', "''")),
             form => match self.form { TaskForm::Issue | TaskForm::Crm => "issue", TaskForm::PullRequest => "pull_request" },
             export => self.export.as_deref().map(quoted),
+            deals => self.deals,
             adhoc => (!self.scheduled).then_some(ADHOC_EXPORT),
             scheduled => self.scheduled,
             permissions => permissions.join("\n"),
@@ -312,8 +347,17 @@ impl Facts {
             remarks.push(format!("the workflows build {PACKAGE} {} from the registry: check that it is published there by those you trust", env!("CARGO_PKG_VERSION")));
         }
         if let Some(export) = &self.export {
-            let when = if self.scheduled { "every Monday" } else { "when somebody starts it" };
-            remarks.push(format!("handoff-audit.yml runs {when} and takes the deals from the address in the secret HANDOFF_DEALS_URL, else from {export} as it is committed, else from the newest artifact named handoff-deals"));
+            let who = match (self.deals, self.scheduled) {
+                (true, _) => "the workflows that read deals take them",
+                (false, true) => "handoff-audit.yml runs every Monday and takes the deals",
+                (false, false) => {
+                    "handoff-audit.yml runs when somebody starts it and takes the deals"
+                }
+            };
+            remarks.push(format!("{who} from the address in the secret HANDOFF_DEALS_URL, else from {export} as it is committed, else from the newest artifact named handoff-deals"));
+        }
+        if self.on_enterprise_server {
+            remarks.push("on GitHub Enterprise Server some versions of the actions have to be others: docs/github.md says which; what you pin in a workflow is kept".to_owned());
         }
         if self.keeps_files {
             remarks.push("an outbox is of no use on a runner, which is thrown away; name another target under `deliver:` for the workflows".to_owned());
@@ -382,6 +426,10 @@ fn render(
         pins.get(&name).cloned().ok_or_else(missing)
     });
     jinja.add_function("environment", |secrets: Vec<String>| environment(&secrets));
+    jinja
+        // Without an ending, by which its values would be written as JSON.
+        .add_template("export", include_str!("../../templates/init/workflows/export.yml"))
+        .expect("the shipped step is a template");
     jinja
         .render_str(template, values)
         .map_err(|error| WorkflowError::Template(format!("a workflow's template: {error:#}")))
@@ -481,13 +529,13 @@ pub fn check_workflows(dir: &Path, config: &Config, branch: &str) -> Option<Chec
             "run `handoff init --workflows`, and commit what it changes",
         ));
     }
-    let mut words = "as handoff.yaml asks for".to_owned();
-    if !renewal.changed.is_empty() {
-        words.push_str(&format!(
-            "; changed by hand and not compared: {}",
-            renewal.changed.join(", ")
-        ));
-    }
+    let words = match renewal.changed.as_slice() {
+        [] => "as handoff.yaml asks for".to_owned(),
+        changed => format!(
+            "changed by hand, so not compared with what handoff.yaml asks for: {}",
+            changed.join(", ")
+        ),
+    };
     if InstallFrom::of_ledger(dir) == InstallFrom::Unset {
         return Some(Check::warning(
             "workflows",

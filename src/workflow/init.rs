@@ -9,12 +9,13 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
-use super::github_workflows::{InstallFrom, make, renewal, wants_form};
+use super::github_workflows::{InstallFrom, Workflows, make, renewal, wants_form};
 use super::{Remarks, WorkflowError};
 use crate::brief::{Schema, issue_form};
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::disk::{self, Access};
 use crate::ledger::Ledger;
+use crate::yaml::Span;
 
 /// What the person who makes the ledger has said.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -97,22 +98,31 @@ fn schema_of(dir: &Path) -> Result<Option<Schema>, WorkflowError> {
     }
 }
 
-/// Makes or completes a ledger in a folder; never changes a file that is
-/// there, but workflows that are as they were made where [`Setup::workflows`]
-/// asks for it. What is new is committed in one commit of its own.
+/// The settings that a setup gives, checked, so that what cannot work is said
+/// where it is answered.
 ///
 /// # Errors
-/// When the folder or the repository cannot be written, or the settings that
-/// are there cannot be used.
-pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, WorkflowError> {
-    fs::create_dir_all(dir).map_err(|error| WorkflowError::file(dir, &error))?;
-    let ledger = Ledger::init_within(dir)?;
-    let mut laid = Laid::default();
+/// The first problem of the settings.
+pub fn check_setup(setup: &Setup) -> Result<(), Problem> {
+    let text =
+        render(setup, "main").map_err(|error| Problem::at(Span::default(), error.to_string()))?;
+    match Config::parse(text.as_bytes()) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(problems.into_iter().next().expect("settings fail with a problem")),
+    }
+}
+
+/// What is laid down for a branch: the settings as they are written, what they
+/// mean, and their workflows.
+fn settled(
+    dir: &Path,
+    setup: &Setup,
+    branch: &str,
+) -> Result<(Vec<u8>, Config, Workflows), WorkflowError> {
     let written = match fs::read(dir.join(CONFIG)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let template = include_str!("../../templates/init/handoff.yaml.j2");
-            render(template, setup, ledger.branch())?.into_bytes()
+            render(setup, branch)?.into_bytes()
         }
         Err(error) => return Err(WorkflowError::file(&dir.join(CONFIG), &error)),
     };
@@ -120,8 +130,24 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
         line: problems.first().map_or(1, |problem| problem.line),
         problem: problems.first().map_or_else(String::new, |problem| problem.message.clone()),
     })?;
-    let branch = config.branch.clone().unwrap_or_else(|| ledger.branch().to_owned());
+    let branch = config.branch.clone().unwrap_or_else(|| branch.to_owned());
     let workflows = make(dir, &config, &branch, setup.install_from.as_ref())?;
+    Ok((written, config, workflows))
+}
+
+/// Makes or completes a ledger in a folder; never changes a file that is
+/// there, but workflows that are as they were made where [`Setup::workflows`]
+/// asks for it. What is new is committed in one commit of its own.
+///
+/// # Errors
+/// When the folder or the repository cannot be written, or the settings cannot
+/// be used; nothing is made then.
+pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, WorkflowError> {
+    settled(dir, setup, "main")?;
+    fs::create_dir_all(dir).map_err(|error| WorkflowError::file(dir, &error))?;
+    let ledger = Ledger::init_within(dir)?;
+    let mut laid = Laid::default();
+    let (written, config, workflows) = settled(dir, setup, ledger.branch())?;
     let mut change = Vec::new();
     let mut removed = Vec::new();
     let mut files: Vec<(String, String)> = Vec::new();
@@ -143,6 +169,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
             laid.remarks.push(format!(
                 "{path} was changed by hand and stays as it is; delete it and run `handoff init --workflows` for a new one"
             ));
+            laid.kept.push(path.to_owned());
         }
     } else if !setup.workflows {
         let text = String::from_utf8_lossy(&written).into_owned();
@@ -188,7 +215,7 @@ fn put(dir: &Path, path: &str, text: &str) -> Result<(), WorkflowError> {
     write_whole(&file, text.as_bytes())
 }
 
-fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, WorkflowError> {
+fn render(setup: &Setup, branch: &str) -> Result<String, WorkflowError> {
     let providers = crate::esign::Providers::default();
     let mut secrets: Vec<&str> = setup
         .esign
@@ -211,7 +238,7 @@ fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, Workflo
         ..Value::from(Serde(setup))
     };
     environment
-        .render_str(template, values)
+        .render_str(include_str!("../../templates/init/handoff.yaml.j2"), values)
         .map_err(|error| WorkflowError::Template(error.to_string()))
 }
 

@@ -58,7 +58,7 @@ pub use draft::{Drafted, draft};
 pub(crate) use drift::compared_properties;
 pub use drift::differences;
 pub use github_workflows::{InstallFrom, check_workflows};
-pub use init::{Laid, Setup, SetupPerson, init};
+pub use init::{Laid, Setup, SetupPerson, check_setup, init};
 pub use link_page::{
     FormFields, LINK_PAGE_STYLE, LinkReply, Revocation, link_page, revoke_links, stored_anywhere,
 };

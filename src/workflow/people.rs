@@ -90,7 +90,7 @@ pub fn record(
 
 /// Holds an exemption against the deal it takes out of what is due: there has
 /// to be one, and it must not be the approver's own. Where nobody can be asked,
-/// that is remarked.
+/// that is remarked. Gives the customer's name as the deal has it.
 ///
 /// # Errors
 /// When no deal has this key, or the approver is its rep.
@@ -99,13 +99,13 @@ pub async fn check_exemption(
     key: &Key,
     told: &PersonEvent,
     remarks: &mut Remarks,
-) -> Result<(), WorkflowError> {
+) -> Result<Option<String>, WorkflowError> {
     if context.stored(key, None)?.is_some_and(|stored| stored.brief.is_some()) {
-        return Ok(());
+        return Ok(None);
     }
     let Some(crm) = &context.crm else {
         remarks.push(format!("no CRM was asked whether a deal has the key {key}"));
-        return Ok(());
+        return Ok(None);
     };
     let no = |message: String| WorkflowError::NotAllowed {
         key: key.clone(),
@@ -127,7 +127,7 @@ pub async fn check_exemption(
                 "{} could not be asked for the deal of {key} by its key alone",
                 crm.name()
             ));
-            return Ok(());
+            return Ok(None);
         }
         Err(CrmError::NotFound { .. }) => {
             return Err(no(format!(
@@ -137,12 +137,13 @@ pub async fn check_exemption(
         }
         Err(error) => {
             remarks.push(format!("the CRM could not be asked for the deal of {key}: {error}"));
-            return Ok(());
+            return Ok(None);
         }
     };
     let rep: Vec<String> =
         deal.owner.into_iter().flat_map(|owner| [owner.name, owner.email]).flatten().collect();
-    separate(context, key, told, &Roles { rep, ..Roles::default() })
+    separate(context, key, told, &Roles { rep, ..Roles::default() })?;
+    Ok(deal.company.and_then(|company| company.name).or(deal.name))
 }
 
 /// Whoever did it must not be the one it is about: no rep decides on their own

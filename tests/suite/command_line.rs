@@ -209,7 +209,7 @@ fn each_command_has_a_manual_page() {
     let page = sandbox.handoff(".", &["man", "audit"]).exits(0).stdout;
     for part in [
         ".TH handoff-audit",
-        "Examples:",
+        ".SH EXAMPLES",
         ".SH ENVIRONMENT",
         "HUBSPOT_TOKEN",
         ".SH FILES",
@@ -218,12 +218,13 @@ fn each_command_has_a_manual_page() {
     ] {
         assert!(page.contains(part), "{part} is missing in:\n{page}");
     }
-    assert!(sandbox.handoff(".", &["man"]).exits(0).stdout.contains("handoff\\-coverage"));
+    let all = sandbox.handoff(".", &["man"]).exits(0).stdout;
+    assert!(all.contains("handoff\\-coverage") && !all.contains(".SH EXTRA"), "{all}");
     // The pages that a page refers to are there, too.
     let links = sandbox.handoff(".", &["man", "links"]).exits(0).stdout;
     assert!(links.contains("links\\-make"), "{links}");
     let page = sandbox.handoff(".", &["man", "links-make"]).exits(0).stdout;
-    assert!(page.contains(".TH handoff-links-make") && page.contains("Examples:"), "{page}");
+    assert!(page.contains(".TH handoff-links-make") && page.contains(".SH EXAMPLES"), "{page}");
     let ran = sandbox.handoff(".", &["man", "audti"]).exits(4);
     assert!(ran.stderr.contains("did you mean `audit`?"), "{}", ran.stderr);
 }
@@ -479,6 +480,14 @@ fn a_name_that_matches_nothing_is_4_whatever_it_is_a_name_of() {
     // A number that is none is said in words of ours.
     let ran = sandbox.handoff("d", &["promises", "keep", "acme-corp", "x", "--by", "s"]).exits(2);
     assert!(ran.stderr.contains("expected a whole number from 1 on"), "{}", ran.stderr);
+    // One of a deal without a handoff has the customer's name, as the deal has it.
+    let exempt = ["exempt", "hubspot-9876543214", "--reason", "paper", "--by", "Noor Haddad"];
+    sandbox.handoff("d", &exempt).exits(0);
+    let folders = sandbox.git("d", &["ls-tree", "-r", "--name-only", "HEAD"]);
+    assert!(folders.contains("/garnet-mutual--hubspot-9876543214/timeline.yaml"), "{folders}");
+    let status = sandbox.handoff("d", &["status", "--all"]);
+    let row = status.stdout.lines().find(|line| line.contains("9876543214")).unwrap();
+    assert!(row.contains("garnet-mutual"), "{row}");
     // An exemption finds a handoff by its customer, as every other command.
     let exempt = ["exempt", "acme-corp", "--by", "Alex Kim", "--reason", "a pilot"];
     let ran = sandbox.handoff("d", &exempt);

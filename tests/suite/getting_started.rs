@@ -1,6 +1,7 @@
 //! docs/getting-started.md, line by line as it stands, against the fakes.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -8,25 +9,42 @@ use tokio::runtime::Runtime;
 
 use crate::deliver::fake::{Fake, Reply};
 use crate::hubspot;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{NOW, Ran, Sandbox, ran};
 
 /// The commands of a section of the page, in their order.
-fn commands(heading: &str) -> Vec<Vec<String>> {
+fn commands(heading: &str) -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/getting-started.md");
     let page = fs::read_to_string(page).unwrap();
     let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
-    let lines = section.lines().filter_map(|line| line.strip_prefix("handoff "));
-    let words = |line: &str| -> Vec<String> {
-        let parts = line.split('"').enumerate();
-        parts
-            .flat_map(|(at, part)| match at % 2 {
-                0 => part.split_whitespace().map(str::to_owned).collect(),
-                _ => vec![part.to_owned()],
-            })
-            .collect()
-    };
-    lines.map(words).collect()
+    let blocks = section.split("```text\n").skip(1);
+    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
+    assert!(!lines.is_empty(), "{heading} has no commands");
+    lines
+}
+
+/// Runs a line of the page as a shell does, with this program as `handoff` and
+/// GitHub's repository in a folder beside the ledger.
+fn shell(sandbox: &Sandbox, line: &str, secrets: &[(&str, &str)]) -> Ran {
+    for (name, script) in [
+        ("handoff", format!("exec '{}' --now {NOW} \"$@\"", env!("CARGO_BIN_EXE_handoff"))),
+        ("gh", format!("echo \"$@\" >> '{}'", sandbox.join("gh.log").display())),
+    ] {
+        let file = sandbox.write(&format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", sandbox.join("bin").display(), std::env::var("PATH").unwrap());
+    let here = format!("url.{}.insteadOf", sandbox.join("remote.git").display());
+    let mut command = sandbox.command("sh", sandbox.join("l"));
+    command
+        .args(["-c", line])
+        .env("PATH", path)
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", here)
+        .env("GIT_CONFIG_VALUE_0", "git@github.com:acme/handoffs.git")
+        .envs(secrets.iter().copied());
+    ran(&command.output().unwrap(), line.to_owned())
 }
 
 /// PandaDoc's notification of a signed order form, for a deal or for none.
@@ -74,23 +92,17 @@ fn from_nothing_to_the_weekly_audit_with_hubspot_pandadoc_and_github() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.join("l")).unwrap();
     sandbox.write("l/event.json", event(Some("31874500101")));
-    for words in commands("With HubSpot, PandaDoc and GitHub") {
-        let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
-        let ran = sandbox.handoff_with("l", &arguments, &secrets);
-        let fine = match words[0].as_str() {
+    sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    let sections = ["With HubSpot, PandaDoc and GitHub", "Let it run by itself"];
+    for line in sections.into_iter().flat_map(commands) {
+        let ran = shell(&sandbox, &line, &secrets);
+        let fine = match line.split(' ').take(2).collect::<Vec<_>>()[..] {
             // What the account of the fakes lacks is said, and is not a failure of the page.
-            "doctor" | "audit" | "backfill" | "status" => ran.code <= 1,
+            ["handoff", "doctor" | "audit" | "backfill" | "status"] => ran.code <= 1,
             _ => ran.code == 0,
         };
-        assert!(
-            fine,
-            "`handoff {}` ended with {}\n{}{}",
-            words.join(" "),
-            ran.code,
-            ran.stdout,
-            ran.stderr
-        );
-        if words[0] == "init" {
+        assert!(fine, "`{line}` ended with {}\n{}{}", ran.code, ran.stdout, ran.stderr);
+        if line.starts_with("handoff init .") {
             // The page is about the vendors' own servers; here are the fakes'.
             let path = sandbox.join("l/handoff.yaml");
             let text = fs::read_to_string(&path)
@@ -105,6 +117,21 @@ fn from_nothing_to_the_weekly_audit_with_hubspot_pandadoc_and_github() {
         }
     }
     assert_eq!(github.count("POST", "/repos/acme/handoffs/issues"), 1, "one task");
+    let task = github.asked().into_iter().find(|it| it.is("POST", "/repos/acme/handoffs/issues"));
+    let task = task.unwrap().json();
+    let link = "https://github.com/acme/handoffs/tree/main/briefs/";
+    assert!(task["body"].as_str().unwrap().contains(link), "the brief is a link: {task}");
+    // What the page says runs on GitHub is there.
+    let pushed = sandbox.git("remote.git", &["ls-tree", "-r", "--name-only", "main"]);
+    for file in ["tools/handoff", ".github/workflows/handoff-audit.yml", "/brief.yaml"] {
+        assert!(pushed.contains(file), "{file} is not on GitHub:\n{pushed}");
+    }
+    let action = sandbox.git("remote.git", &["show", "main:.github/actions/handoff/action.yml"]);
+    assert!(action.contains("# install-from: tools/handoff"), "{action}");
+    let set = fs::read_to_string(sandbox.join("gh.log")).unwrap();
+    for name in ["HUBSPOT_TOKEN", "PANDADOC_WEBHOOK_KEY"] {
+        assert!(set.contains(&format!("secret set {name}")), "{set}");
+    }
     assert!(sandbox.join("l/audit.html").is_file());
     assert!(crm.writes().is_empty(), "nothing is written to the CRM unless somebody says so");
 }
@@ -115,15 +142,13 @@ fn from_nothing_to_the_first_handoff_without_a_crm() {
     fs::create_dir_all(sandbox.join("l")).unwrap();
     sandbox.write("l/event.json", event(None));
     sandbox.write("l/won.csv", "ID,Name,Stage,Close date\n1,Acme platform,Closed Won,2026-11-05\n");
-    for words in commands("Without a CRM") {
-        let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
-        let ran = sandbox.handoff("l", &arguments);
-        let fine = match words[0].as_str() {
-            "validate" | "audit" => ran.code <= 1,
+    for line in commands("Without a CRM") {
+        let ran = shell(&sandbox, &line, &[]);
+        let fine = match line.split(' ').nth(1) {
+            Some("validate" | "audit") => ran.code <= 1,
             _ => ran.code == 0,
         };
-        let shown = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(fine, "`handoff {}` ended with {}\n{shown}", words.join(" "), ran.code);
+        assert!(fine, "`{line}` ended with {}\n{}{}", ran.code, ran.stdout, ran.stderr);
     }
     let briefs = sandbox.git("l", &["ls-files", "briefs/*README.md"]);
     assert_eq!(briefs.lines().count(), 1, "{briefs}");

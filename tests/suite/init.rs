@@ -122,6 +122,29 @@ fn a_bare_repository_is_left_as_it_is() {
 }
 
 #[test]
+fn settings_that_cannot_work_are_said_before_anything_is_made() {
+    let sandbox = Sandbox::new();
+    let sam = ["--csm", "Sam Lee <sam@example.com> @samlee", "--csm"];
+    for (arguments, words) in [
+        ([&sam[..], &["Sam Lee <sam@example.com> @samlee"]].concat(), "`samlee` means two people"),
+        ([&sam[..], &["Samuel <SAM@example.com>"]].concat(), "means two people"),
+        ([&sam[..], &["Kim <kim>"]].concat(), "without an @"),
+        (vec!["--install-from", "tools/handoff"], "tools/handoff"),
+    ] {
+        let arguments = [&["init", "l", "--yes"][..], &arguments].concat();
+        let ran = sandbox.handoff(".", &arguments);
+        assert_ne!(ran.code, 0, "{arguments:?}");
+        assert!(ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("handoff.yaml:"), "no such file is there: {}", ran.stderr);
+        assert!(!sandbox.join("l").exists(), "{arguments:?} left something");
+    }
+    // The same of settings that are there.
+    sandbox.write("broken/handoff.yaml", "version: 1\nteem: {}\n");
+    sandbox.handoff("broken", &["init", "--yes"]).exits(2);
+    assert!(!sandbox.join("broken/.git").exists());
+}
+
+#[test]
 fn wrong_words_are_answered_with_the_right_ones() {
     let sandbox = Sandbox::new();
     for (arguments, words) in [
@@ -258,6 +281,9 @@ mod conversation {
         terminal.answer("write it as owner/repo", "\u{15}acme/handoffs\r");
         terminal.answer("A CSM:", "@samlee\r");
         terminal.answer("has no name", "\u{15}Sam Lee <sam@example.com> @samlee\r");
+        terminal.answer("Another CSM", "Samuel Lee <sam@example.com>\r");
+        terminal.answer("means two people", "\u{15}Kim Park <kim>\r");
+        terminal.answer("without an @", "\u{15}Kim Park <kim@example.com>\r");
         terminal.answer("Another CSM", RETURN);
         terminal.expect("Next:");
         for command in

@@ -1,13 +1,17 @@
 //! Clones and their remote: pushing, being outrun, and never forcing.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::thread;
 
 use handoff::brief::{EventKind, Timeline};
 use handoff::ledger::{Change, Identity, Ledger, LedgerError};
 
+use crate::deliver::fake::{Asked, Fake, Reply};
 use crate::ledger_world::{World, at, brief, commit, folder, key, signed, timeline, writer};
+use crate::sandbox::Sandbox;
 
 /// A bare remote with one commit, and clones of it.
 fn clones(world: &World, names: &[&str]) -> (PathBuf, Vec<Ledger>) {
@@ -349,4 +353,95 @@ fn a_push_while_somebody_edits_leaves_the_edit_alone() {
     assert_eq!(pushed.remarks, []);
     assert_eq!(world.status(two.root()), " M handoff.yaml\n");
     assert!(two.root().join(folder(1)).join("README.md").exists());
+}
+
+/// A git server that answers 401 until somebody signs in as the workflows of a
+/// forge do: with a token as the password.
+fn signed_in_only(root: PathBuf, token: &'static str) -> impl Fn(&Asked) -> Reply {
+    use base64::Engine as _;
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("x-access-token:{token}"));
+    let expected = format!("Basic {basic}");
+    let environment = Sandbox::new();
+    move |asked| {
+        let header = |name: &str| {
+            asked.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        if header("authorization") != expected {
+            let challenge = &[("www-authenticate", "Basic realm=\"git\"")];
+            return Reply::With(401, challenge, serde_json::Value::Null);
+        }
+        let mut backend = environment.command("git", &root);
+        let mut child = backend
+            .arg("http-backend")
+            .env("GIT_PROJECT_ROOT", &root)
+            .env("GIT_HTTP_EXPORT_ALL", "1")
+            .env("REMOTE_USER", "handoff")
+            .env("REQUEST_METHOD", &asked.method)
+            .env("PATH_INFO", &asked.path)
+            .env("QUERY_STRING", &asked.query)
+            .env("CONTENT_TYPE", header("content-type"))
+            .env("CONTENT_LENGTH", asked.bytes.len().to_string())
+            .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
+            .env("GIT_PROTOCOL", header("git-protocol"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("git");
+        let (mut stdin, bytes) = (child.stdin.take().expect("a pipe"), asked.bytes.clone());
+        let writer = thread::spawn(move || stdin.write_all(&bytes));
+        let said = child.wait_with_output().expect("git ends").stdout;
+        writer.join().expect("written").expect("taken");
+        let end = said.windows(4).position(|it| it == b"\r\n\r\n").expect("headers");
+        let head = String::from_utf8_lossy(&said[..end]).to_lowercase();
+        let kind = head.lines().find_map(|line| line.strip_prefix("content-type: "));
+        let known = [
+            "application/x-git-upload-pack-advertisement",
+            "application/x-git-receive-pack-advertisement",
+            "application/x-git-upload-pack-result",
+            "application/x-git-receive-pack-result",
+        ];
+        let kind = known.into_iter().find(|known| kind == Some(known)).unwrap_or("text/plain");
+        let status = if head.contains("status: ") { 404 } else { 200 };
+        Reply::Bytes(status, kind, said[end + 4..].to_vec())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn git_signs_in_as_the_page_for_operators_says() {
+    const TOKEN: &str = "github_pat_of_the_service";
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "l", "--yes"]).exits(0);
+    sandbox.git(".", &["clone", "-q", "--bare", "l", "remote.git"]);
+    let server = Fake::serve(signed_in_only(sandbox.join("."), TOKEN)).await;
+    sandbox.git("l", &["remote", "add", "origin", &format!("{}/remote.git", server.url)]);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operators.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let start = "git -C /var/lib/handoff/ledger config credential.https://github.com.helper ";
+    let line = page.lines().find(|line| line.starts_with(start)).expect("how git signs in");
+    let line = line
+        .replace("/var/lib/handoff/ledger", &sandbox.join("l").display().to_string())
+        .replace("https://github.com", &server.url);
+    let sample = crate::sandbox::fixture("esign/pandadoc-completed-full.body.json");
+    let event = sample.display().to_string();
+    let sign = ["sign", event.as_str(), "--as", "contract", "--no-deliver"];
+    let file = sandbox.write("github-token", format!("{TOKEN}\n")).display().to_string();
+    // Without it the remote is not reached, and that is said.
+    let ran = sandbox.handoff_with("l", &sign, &[("GITHUB_TOKEN", TOKEN)]).exits(3);
+    assert!(ran.stderr.contains("warning: "), "{}", ran.stderr);
+    let mut shell = sandbox.command("sh", sandbox.join("."));
+    assert!(shell.args(["-c", &line]).status().expect("sh").success(), "{line}");
+    for (name, value) in [("GITHUB_TOKEN", TOKEN), ("GITHUB_TOKEN_FILE", file.as_str())] {
+        sandbox.write("l/NOTES.md", name);
+        sandbox.git("l", &["add", "NOTES.md"]);
+        sandbox.git("l", &["commit", "-qm", name]);
+        sandbox.handoff_with("l", &sign, &[(name, value)]).exits(0);
+        let (here, there) = ("l", "remote.git");
+        let tip = |folder| sandbox.git(folder, &["rev-parse", "main"]);
+        assert_eq!(tip(here), tip(there), "{name}: pushed");
+    }
+    let config = fs::read_to_string(sandbox.join("l/.git/config")).expect("the configuration");
+    assert!(!config.contains(TOKEN), "the token is written nowhere: {config}");
+    // Another token is refused, and what was committed waits here.
+    sandbox.git("l", &["commit", "-q", "--allow-empty", "-m", "more"]);
+    sandbox.handoff_with("l", &sign, &[("GITHUB_TOKEN", "another")]).exits(3);
 }

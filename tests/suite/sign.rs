@@ -478,3 +478,57 @@ fn the_request_that_starts_a_workflow_is_taken_as_it_is() {
         assert!(ran.code == 0, "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_request_whose_proof_was_left_out_is_refused_whoever_sent_it() {
+    use base64::Engine as _;
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let mut all: Vec<(String, String, Vec<u8>, bool)> = Vec::new();
+    for (provider, file, secret) in [
+        ("pandadoc", "pandadoc-completed-full.body.json", "PANDADOC_WEBHOOK_KEY"),
+        ("docusign", "docusign-completed-full.body.json", "DOCUSIGN_HMAC_KEY"),
+        ("adobe-sign", "adobe-completed-full.body.json", "ADOBE_SIGN_CLIENT_ID"),
+        (
+            "standard-webhooks",
+            "standardwebhooks-contract-signed.body.json",
+            "STANDARD_WEBHOOKS_SECRET",
+        ),
+    ] {
+        let body = fs::read(fixture(&format!("esign/{file}"))).unwrap();
+        all.push((provider.to_owned(), secret.to_owned(), body, false));
+    }
+    for entry in fs::read_dir(fixture("senders")).unwrap() {
+        let sent: Value =
+            serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let text = |name: &str| sent[name].as_str().unwrap().to_owned();
+        let is_shipped = sent.get("settings").is_none() && sent["expect"].get("ignored").is_none();
+        if is_shipped {
+            let secret =
+                format!("{}_WEBHOOK_SECRET", text("sender").to_uppercase().replace('-', "_"));
+            let holds_proof = sent["proof"] == "event";
+            all.push((text("sender"), secret, text("body").into_bytes(), holds_proof));
+        }
+    }
+    assert!(all.len() > 15, "fixtures are gone: {}", all.len());
+    let sandbox = ledger();
+    let before = head(&sandbox);
+    let key = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    for (provider, secret, body, holds_proof) in all {
+        let bare = json!({"provider": provider, "body_base64": base64(&body)});
+        let path = sandbox.write("envelope.json", bare.to_string()).display().to_string();
+        let signed = ["sign", path.as_str(), "--no-deliver"];
+        let ran = sandbox.handoff_with("ledger", &signed, &[(&secret, key)]);
+        assert_eq!(ran.code, 3, "{provider}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("does not hold"), "{provider}: {}", ran.stderr);
+        let said = ran.stderr.contains("the envelope has no `query` and no `headers`");
+        assert!(said || holds_proof, "{provider}: {}", ran.stderr);
+        assert_eq!(head(&sandbox), before, "{provider}");
+        // Who names the provider on the command line is asked for the same proof.
+        let mut unnamed = bare;
+        unnamed.as_object_mut().unwrap().remove("provider");
+        sandbox.write("envelope.json", unnamed.to_string());
+        let named = ["sign", path.as_str(), "--no-deliver", "--provider", &provider];
+        let ran = sandbox.handoff_with("ledger", &named, &[(&secret, key)]);
+        assert_eq!(ran.code, 3, "{provider}: {}{}", ran.stdout, ran.stderr);
+    }
+}

@@ -273,12 +273,12 @@ fn moments_are_read_on_the_clock_of_the_zone() {
     insta::assert_snapshot!(errors.join("\n"), @r#"
     "" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "yesterday" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
-    "2026-02-30" does not exist in the calendar
-    "2026-13" does not exist in the calendar
-    "2026-Q5" does not exist in the calendar
+    "2026-02-30" does not exist in the calendar; write a day such as 2026-11-30, or a month such as 2026-11
+    "2026-13" does not exist in the calendar; write a day such as 2026-11-30, or a month such as 2026-11
+    "2026-Q5" does not exist in the calendar; write a day such as 2026-11-30, or a month such as 2026-11
     "2026-11-01 01:30" happens twice in America/New_York; write 2026-11-01T01:30:00-04:00 or 2026-11-01T01:30:00-05:00
     "2026-03-08 02:30" does not exist in America/New_York: the clock is put forward over it; write the time with its offset, as in 2026-11-30T15:00:00Z
-    "2026-11-20 25:00" does not exist in the calendar
+    "2026-11-20 25:00" does not exist in the calendar; write a day such as 2026-11-30, or a month such as 2026-11
     "11/20/2026" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "main" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "v2026-11-20" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)

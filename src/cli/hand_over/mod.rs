@@ -182,6 +182,9 @@ impl LedgerHandler {
         let opened = open(&self.invocation(), Ports { crm: true, sinks: true, push: false });
         let why = opened.as_ref().err().map(|error| one_line(&error.render(false)));
         self.metrics.degraded(Degraded::Settings, why);
+        for sink in opened.iter().flat_map(|context| &context.sinks) {
+            self.metrics.begin_delivery(sink.via(), sink.event().as_str());
+        }
         opened
     }
 

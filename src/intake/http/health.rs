@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::inbox::{EventState, InboxCounts, InboxError};
 use super::super::metrics;
-use super::Service;
+use super::{Service, routes};
 
 /// So many events are looked at for the one that has waited longest.
 const LOOKED_AT: usize = 1_000;
@@ -101,6 +101,9 @@ async fn oldest_waiting(service: &Service, counts: &InboxCounts) -> Option<i64> 
 
 /// `/metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    for route in routes(&service.senders.now()) {
+        service.metrics.begin_sender(route.name());
+    }
     let mut text = service.metrics.render();
     // Writing to a text cannot fail.
     let mut gauge = |name: &str, help: &str, value: &dyn std::fmt::Display| {

@@ -78,15 +78,7 @@ impl Senders {
             problems
                 .push(format!("the settings cannot be read, the former ones are used: {unread}"));
         }
-        let providers = connections.providers.iter().map(|provider| {
-            let route: &dyn Route = provider;
-            route
-        });
-        let trigger = connections.triggers.connected().map(|trigger| {
-            let route: &dyn Route = trigger;
-            route
-        });
-        for route in providers.chain(trigger) {
+        for route in routes(&connections) {
             if let Some(why) = unusable(route, &connections.secrets) {
                 let (title, name) = (route.title(), route.name());
                 problems.push(format!("{title}: /webhooks/{name} refuses everything: {why}"));
@@ -98,6 +90,19 @@ impl Senders {
     fn lock(&self) -> std::sync::MutexGuard<'_, (Arc<Connections>, Instant, String)> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The routes that may accept something: every provider, and the connected CRM.
+fn routes(connections: &Connections) -> Vec<&dyn Route> {
+    let providers = connections.providers.iter().map(|provider| {
+        let route: &dyn Route = provider;
+        route
+    });
+    let trigger = connections.triggers.connected().map(|trigger| {
+        let route: &dyn Route = trigger;
+        route
+    });
+    providers.chain(trigger).collect()
 }
 
 /// What the paths of the server share.

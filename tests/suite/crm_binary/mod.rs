@@ -16,33 +16,33 @@ use tokio::runtime::Runtime;
 use crate::sandbox::{Ran, Sandbox};
 use crate::{hubspot, pipedrive, salesforce};
 
-pub(super) const CRMS: [&str; 3] = ["hubspot", "salesforce", "pipedrive"];
+pub(crate) const CRMS: [&str; 3] = ["hubspot", "salesforce", "pipedrive"];
 
 /// The deals of [`World::large`]: past HubSpot's cap of 10,000, and past the
 /// number from which Salesforce's come by the Bulk API.
-pub(super) const DEALS: u64 = 12_000;
+pub(crate) const DEALS: u64 = 12_000;
 
 /// Where the ledger seems to be on a forge.
 const LEDGER: &str = "https://github.com/acme/handoffs";
 
-pub(super) enum Fake {
+pub(crate) enum Fake {
     HubSpot(hubspot::fake::Fake),
     Salesforce(salesforce::fake::Fake),
     Pipedrive(pipedrive::fake::Fake),
 }
 
-pub(super) struct World {
-    pub(super) crm: &'static str,
-    pub(super) fake: Fake,
-    pub(super) sandbox: Sandbox,
-    pub(super) secrets: Vec<(&'static str, String)>,
+pub(crate) struct World {
+    pub(crate) crm: &'static str,
+    pub(crate) fake: Fake,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) secrets: Vec<(&'static str, String)>,
     /// What the fake lives in.
-    pub(super) runtime: Runtime,
+    pub(crate) runtime: Runtime,
 }
 
 impl World {
     /// The CRM of the samples, and an empty ledger connected to it.
-    pub(super) fn of(crm: &'static str, settings: &str) -> Self {
+    pub(crate) fn of(crm: &'static str, settings: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let fake = runtime.block_on(async {
             match crm {
@@ -55,7 +55,7 @@ impl World {
     }
 
     /// Twelve thousand deals that were won, in seven pages and more.
-    pub(super) fn large(crm: &'static str, settings: &str) -> Self {
+    pub(crate) fn large(crm: &'static str, settings: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let fake = runtime.block_on(async {
             match crm {
@@ -77,7 +77,7 @@ impl World {
         Self::with(crm, settings, runtime, fake)
     }
 
-    pub(super) fn with(crm: &'static str, settings: &str, runtime: Runtime, fake: Fake) -> Self {
+    pub(crate) fn with(crm: &'static str, settings: &str, runtime: Runtime, fake: Fake) -> Self {
         let sandbox = Sandbox::new();
         let csm = "Sam Lee <sam@example.com> @samlee";
         sandbox.handoff(".", &["init", "l", "--crm", crm, "--csm", csm]).exits(0);
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Writes the section `crm:` and no deliveries but those to the CRM.
-    pub(super) fn connect(&self, base: &str, settings: &str) {
+    pub(crate) fn connect(&self, base: &str, settings: &str) {
         let path = self.sandbox.join("l/handoff.yaml");
         let text = fs::read_to_string(&path).unwrap();
         let (start, end) = (text.find("\ncrm:\n").unwrap(), text.find("\n# From deal to").unwrap());
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// Where the CRM listens.
-    pub(super) fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         match &self.fake {
             Fake::HubSpot(fake) => fake.base.as_str(),
             Fake::Salesforce(fake) => fake.base.as_str(),
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Connects to a port on which nobody listens.
-    pub(super) fn connect_to_nothing(&self) {
+    pub(crate) fn connect_to_nothing(&self) {
         let path = self.sandbox.join("l/handoff.yaml");
         let text = fs::read_to_string(&path).unwrap();
         let start = text.find("http://127.0.0.1:").unwrap();
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// Changes handoff.yaml.
-    pub(super) fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let path = self.sandbox.join("l/handoff.yaml");
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{from} stands in\n{text}");
@@ -143,14 +143,14 @@ impl World {
         self.commit_settings();
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let secrets: Vec<(&str, &str)> =
             self.secrets.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.sandbox.handoff_with("l", arguments, &secrets)
     }
 
     /// The file of a signed contract for a deal.
-    pub(super) fn contract(&self, id: &str, signed_at: &str) -> String {
+    pub(crate) fn contract(&self, id: &str, signed_at: &str) -> String {
         let event = json!({"type": "contract.signed", "timestamp": signed_at, "data": {
             "id": format!("doc-{id}"), "name": format!("Contract {id}"), "signed_at": signed_at,
             "signers": [], "crm": {"provider": self.crm, "entity_id": id},
@@ -159,19 +159,19 @@ impl World {
     }
 
     /// Hands over a signed contract for a deal; the result as JSON.
-    pub(super) fn sign(&self, id: &str, code: i32) -> Value {
+    pub(crate) fn sign(&self, id: &str, code: i32) -> Value {
         let contract = self.contract(id, "2026-11-20T15:01:58Z");
         self.run(&["sign", &contract, "--no-push", "--format", "json"]).exits(code).json()
     }
 
     /// The timeline of a handoff, as its file says.
-    pub(super) fn timeline(&self, signed: &Value) -> String {
+    pub(crate) fn timeline(&self, signed: &Value) -> String {
         let path = signed["path"].as_str().unwrap();
         fs::read_to_string(self.sandbox.join("l").join(path).join("timeline.yaml")).unwrap()
     }
 
     /// What was written to the CRM: where, and what.
-    pub(super) fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         let told = |path: &str, body: &Value| format!("{path} {body}");
         match &self.fake {
             Fake::HubSpot(fake) => {
@@ -183,7 +183,7 @@ impl World {
     }
 
     /// Answers so often with a failure where a request contains the text.
-    pub(super) fn fail(&self, part: &str, times: usize, status: u16, body: &Value) {
+    pub(crate) fn fail(&self, part: &str, times: usize, status: u16, body: &Value) {
         match &self.fake {
             Fake::HubSpot(fake) => {
                 let answer = hubspot::fake::Planned::Answer(status, vec![], body.clone());

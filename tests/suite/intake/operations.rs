@@ -25,6 +25,18 @@ fn deliveries_are_counted_by_target_and_outcome_and_logged_with_the_request() {
     let sandbox = with_outbox();
     let server = serve(&sandbox);
     let at = server.address();
+    let zeros = [
+        "handoff_webhooks_not_stored_total{provider=\"pandadoc\"} 0",
+        "handoff_webhooks_rejected_total{provider=\"pandadoc\",reason=\"bad_signature\"} 0",
+        "handoff_webhooks_accepted_total{provider=\"pandadoc\",as=\"stored\"} 0",
+        "handoff_pushes_total{outcome=\"refused\"} 0",
+        "handoff_worker_restarts_total 0",
+        "handoff_deliveries_total{target=\"outbox\",event=\"task_opened\",outcome=\"failed\"} 0",
+    ];
+    eventually("the counts stand at zero before the first event", || {
+        let page = get(at, "/metrics").body;
+        zeros.iter().all(|line| page.lines().any(|it| it == *line)).then_some(())
+    });
     let body = document("counted");
     let query = format!("/webhooks/pandadoc?signature={}", proof(KEY, &body));
     let headers = [("content-type", "application/json"), ("x-request-id", "proxy-7")];

@@ -170,3 +170,45 @@ fn in_a_browser_both_pages_can_be_read_by_everybody() {
         }
     }
 }
+
+/// How many pages a PDF has.
+fn pages(pdf: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(pdf);
+    text.split("/Type /Page").skip(1).filter(|rest| !rest.starts_with('s')).count()
+}
+
+#[test]
+fn on_paper_the_audit_is_a_few_pages_with_whole_names_and_every_column() {
+    let Some(browser) = Browser::start("the audit on paper") else { return };
+    let page = browser.page("paper.html", &company(24));
+    let pdf = browser.folder.join("audit.pdf");
+    let profile = tempfile::tempdir().expect("an empty profile");
+    let printed = Command::new("timeout")
+        .args(AT_MOST)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        .args(["--virtual-time-budget=4000", "--no-pdf-header-footer"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("--print-to-pdf={}", pdf.display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("chromium runs");
+    assert!(printed.status.success(), "{printed:?}");
+    let count = pages(&fs::read(&pdf).expect("a PDF"));
+    assert!((2..=8).contains(&count), "{count} pages for 24 deals");
+    // What fits between the margins of a Letter page that lies on its side.
+    let paper = Look { width: 980, height: 730, dark: false, scripts: true };
+    let mut chromium = browser::Browser::start(paper);
+    chromium.open(&format!("file://{}", page.display()));
+    chromium.screen("print");
+    let cut = "[...document.querySelectorAll('table, .card, .scroll')]\
+        .filter(it => it.scrollWidth > it.clientWidth + 1 || \
+        it.getBoundingClientRect().right > innerWidth + 1).map(it => it.id || it.className)";
+    assert_eq!(chromium.tell(cut), serde_json::json!([]), "a column is cut off");
+    // A name is in as many lines as it has words at most.
+    let broken = "[...document.querySelectorAll('#table .name, .panel th[scope=row]')].filter(it => {\
+        const range = document.createRange(); range.selectNodeContents(it);\
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));\
+        return lines.size > it.textContent.trim().split(/\\s+/).length;\
+        }).map(it => it.textContent)";
+    assert_eq!(chromium.tell(broken), serde_json::json!([]), "a name is broken within a word");
+}

@@ -275,7 +275,7 @@ fn junit_is_what_jenkins_takes() {
 }
 
 #[test]
-fn sarif_names_its_rules_and_where_their_pages_are() {
+fn sarif_names_its_rules_and_brings_their_pages_along() {
     let log = super::audits::shown(Format::Sarif, &super::audits::company(24));
     let log: serde_json::Value = serde_json::from_str(&log).unwrap();
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
@@ -283,12 +283,18 @@ fn sarif_names_its_rules_and_where_their_pages_are() {
     for rule in rules {
         let (id, name) = (rule["id"].as_str().unwrap(), rule["name"].as_str().unwrap());
         assert!(id != name && name.chars().all(char::is_alphanumeric), "{id}: {name}");
-        let page = rule["helpUri"].as_str().unwrap();
-        assert!(page.ends_with(&format!("docs/rules/{id}.md")), "{page}");
-        assert!(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join(format!("docs/rules/{id}.md"))
-                .is_file()
-        );
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(root.join(format!("docs/rules/{id}.md"))).unwrap();
+        let help = rule["help"]["markdown"].as_str().unwrap();
+        assert!(page.contains(help.trim()), "{id}: its help is its page");
+        // An address is given where the package has one, and none is invented.
+        match (rule["helpUri"].as_str(), env!("CARGO_PKG_REPOSITORY")) {
+            (address, "") => assert_eq!(address, None, "{id}"),
+            (address, repository) => {
+                let address = address.unwrap();
+                assert!(address.starts_with(repository), "{address}");
+                assert!(address.ends_with(&format!("docs/rules/{id}.md")), "{address}");
+            }
+        }
     }
 }

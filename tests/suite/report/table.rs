@@ -20,6 +20,11 @@ fn elsewhere_each_row_is_one_whole_line() {
     let text = table.render(&Options::default());
     assert_eq!(text.lines().count(), 5);
     assert!(text.contains(wide.trim()));
+    // One long cell moves its own row alone.
+    let mut table = Table::new([Column::text("Customer"), Column::whole("Key")]);
+    table.row([wide.trim(), "hubspot-1"]);
+    table.row(["Acme Corp", "hubspot-2"]);
+    assert!(table.render(&Options::default()).ends_with("\nAcme Corp  hubspot-2\n"));
     insta::assert_snapshot!(super::table::table().render(&Options::default()));
 }
 

@@ -124,6 +124,14 @@ impl HandoffFacts {
         delivered.or(self.tip.as_deref()).and_then(|brief| brief.signature.as_ref())
     }
 
+    /// Whether it was made as a handoff of its own beside another one of its deal, such as
+    /// a renewal: its key says so.
+    pub(super) fn renews(&self, other: &Self) -> bool {
+        let document = self.signature().and_then(|signature| signature.document_id.as_ref());
+        let key = document.and_then(|document| Key::for_renewal(&other.key, document).ok());
+        key.as_ref() == Some(&self.key)
+    }
+
     /// Whether it was handed over on the CRM's word, without an e-signature.
     #[must_use]
     pub fn is_on_crm_word(&self) -> bool {

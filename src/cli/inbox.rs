@@ -197,7 +197,8 @@ async fn list(
 fn why(state: EventState, envelope: &Envelope) -> Option<String> {
     let held = envelope.held.as_ref().filter(|_| state == EventState::Held);
     let problem = || envelope.errors.last().map(|trouble| trouble.message.clone());
-    held.map(|hold| hold.reason.clone()).or_else(problem)
+    let ignored = || envelope.ignored.clone().filter(|_| state == EventState::Done);
+    held.map(|hold| hold.reason.clone()).or_else(ignored).or_else(problem)
 }
 
 fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, CliError> {
@@ -229,6 +230,9 @@ fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, Cli
         envelope.not_before.filter(|_| matches!(event.state, EventState::New | EventState::Held))
     {
         text.push_str(&format!("due        {}\n", minute(due)));
+    }
+    if let Some(why) = &envelope.ignored {
+        text.push_str(&format!("ignored    {why}\n"));
     }
     for trouble in &envelope.errors {
         text.push_str(&format!("problem    {}  {}\n", minute(trouble.at), trouble.message));
@@ -280,6 +284,7 @@ fn to_json(event: &Listed) -> Value {
             value["errors"] = json!(envelope.errors);
             value["held"] = json!(envelope.held);
             value["decided"] = json!(envelope.decided);
+            value["ignored"] = json!(envelope.ignored);
         }
         Err(error) => value["problem"] = json!(error.to_string()),
     }

@@ -556,8 +556,10 @@ fn open_given(
 ) -> Result<FileCrm, CliError> {
     invocation.note(format!("deals from {}", file.display()));
     let company_zone = workflow::company_zone(config);
+    let has_config = root.folder().join(FILE_NAME).is_file();
+    let named = || FileSettings { has_config, ..FileSettings::of(file) };
     if file.as_os_str() == "-" {
-        let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+        let mut settings = config.crm.file().cloned().unwrap_or_else(named);
         settings.deals = PathBuf::from("standard input");
         settings.exports = exports_folder(invocation);
         settings.company_zone = company_zone;
@@ -569,7 +571,7 @@ fn open_given(
         return Err(CliError::usage(format!("{} is a folder", file.display())).help(EXPORT));
     }
     // The columns, dates and joins of the configuration are meant for this company's exports.
-    let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+    let mut settings = config.crm.file().cloned().unwrap_or_else(named);
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.folder().canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));

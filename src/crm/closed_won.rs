@@ -120,9 +120,27 @@ pub(super) fn not_after(
     last_change: Option<DateTime<Utc>>,
 ) -> (DateTime<Utc>, String) {
     match last_change {
-        Some(changed) if changed < at => (changed, format!("last change ({evidence} is later)")),
+        Some(changed) if changed < at => (changed, format!("{LAST_CHANGE}{evidence} is later)")),
         _ => (at, evidence.to_owned()),
     }
+}
+
+const LAST_CHANGE: &str = "last change (";
+
+/// What is remarked of won deals whose date was in the future when they were
+/// changed last.
+pub(super) fn dated_ahead(deals: &[Deal]) -> Option<String> {
+    let is_ahead = |deal: &&Deal| {
+        let evidence = deal.closed_won_evidence.as_deref();
+        deal.outcome == Outcome::Won && evidence.is_some_and(|it| it.starts_with(LAST_CHANGE))
+    };
+    let mut ahead = deals.iter().filter(is_ahead);
+    let first = ahead.next()?;
+    Some(format!(
+        "Won deals whose date is later than their last change, which counts in its place: {}, the first is {}.",
+        1 + ahead.count(),
+        first.id
+    ))
 }
 
 /// The note in HTML, as CRMs keep notes.

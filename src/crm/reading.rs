@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::closed_won::dated_ahead;
 use super::failure::Failure;
 use super::{CrmError, Progress};
 use crate::http::{Page, PageWalk};
@@ -234,13 +235,15 @@ impl Reading {
         query: String,
         deals: Vec<Deal>,
     ) -> Population {
+        let mut remarks = self.remarks;
+        remarks.extend(dated_ahead(&deals));
         let source = Source {
             kind: crm.as_str().to_owned(),
             location: location.to_owned(),
             query: Some(query),
             rows: self.rows,
             sha256: hex::encode(self.hash.finalize()),
-            remarks: self.remarks,
+            remarks,
             undated_help: None,
         };
         Population { source, deals: Evidence::new(deals, self.gaps) }

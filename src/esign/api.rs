@@ -172,7 +172,11 @@ impl ProviderApi {
         // The query may hold customers' words and is not repeated.
         let asked = path.split('?').next().unwrap_or_default();
         match response.status.as_u16() {
-            200..=299 => response.json().map_err(|error| {
+            // 202 is not ready, 206 and 207 are parts: nothing is missing of a plain answer.
+            status @ (201 | 202 | 204..=299) => Err(self.unavailable(format!(
+                "GET {asked} was answered with status {status}, which is no whole answer"
+            ))),
+            200 | 203 => response.json().map_err(|error| {
                 self.unavailable(format!("GET {asked} did not return JSON: {error}"))
             }),
             status @ (401 | 403) => Err(FetchError::Denied {

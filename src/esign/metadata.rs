@@ -225,7 +225,7 @@ pub(super) fn customer(
 /// A document's name without what a provider puts before it in its mails'
 /// subjects, in whatever language: everything up to a colon behind the
 /// provider's own name, as in "Complete with Docusign: Order form".
-pub(super) fn document_name(name: &str) -> Option<&str> {
+fn document_name(name: &str) -> Option<&str> {
     const BRANDS: &[&str] =
         &["docusign", "adobe sign", "acrobat sign", "dropbox sign", "hellosign", "pandadoc"];
     let name = name.trim();
@@ -238,6 +238,77 @@ pub(super) fn document_name(name: &str) -> Option<&str> {
         _ => name,
     };
     (!cleaned.is_empty()).then_some(cleaned)
+}
+
+/// Words in brackets before the names of test and sandbox documents, such as the
+/// `[DEV]` of PandaDoc's sandbox.
+const TEST_PREFIXES: &[&str] = &["dev", "test", "demo", "sandbox", "staging"];
+/// Members that are set for a test or sandbox document, folded.
+const TEST_FLAGS: &[&str] = &[
+    "demo",
+    "demomode",
+    "isdemo",
+    "issandbox",
+    "istest",
+    "istestmode",
+    "sandbox",
+    "sandboxmode",
+    "test",
+    "testmode",
+];
+/// Members that are not set for one, folded.
+const LIVE_FLAGS: &[&str] = &["islive", "livemode", "production", "isproduction"];
+/// Members that name the environment, folded.
+const ENVIRONMENTS: &[&str] = &["env", "environment", "mode"];
+/// What they name for one.
+const TEST_WORDS: &[&str] =
+    &["test", "testing", "sandbox", "demo", "dev", "development", "staging", "stage"];
+
+/// Sets the document's name, without what a provider puts before it. A prefix that
+/// says so makes it a test.
+pub(super) fn set_name(signature: &mut Signature, name: &str) {
+    let mut name = name.trim();
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    if let Some((word, rest)) = bracketed
+        && TEST_PREFIXES.iter().any(|known| word.trim().eq_ignore_ascii_case(known))
+    {
+        let why = format!("its name begins with [{}], as those of a sandbox do", word.trim());
+        mark_test(signature, why);
+        name = rest;
+    }
+    signature.document_name = document_name(name).map(str::to_owned);
+}
+
+/// Marks a document as a test, for this reason, unless it is one already.
+pub(super) fn mark_test(signature: &mut Signature, why: String) {
+    if !signature.test {
+        signature.test = true;
+        signature.remarks.push(why);
+    }
+}
+
+/// Marks a document as a test where one of these objects of the sender's says so in the
+/// words that senders use for it.
+pub(super) fn read_test_words(signature: &mut Signature, objects: &[&Value]) {
+    let members = objects.iter().filter_map(|object| object.as_object()).flatten();
+    for (name, value) in members {
+        let folded = folded(name);
+        let is_among = |names: &[&str]| names.contains(&&*folded);
+        let word = value.as_str().map(str::trim).unwrap_or_default();
+        let is_unset = matches!(value, Value::Bool(false))
+            || value.as_f64() == Some(0.0)
+            || ["false", "0", "no", "n", "off"].iter().any(|no| word.eq_ignore_ascii_case(no));
+        let is_test = (is_among(TEST_FLAGS) && is_set(Some(value)))
+            || (is_among(LIVE_FLAGS) && is_unset)
+            || (is_among(ENVIRONMENTS)
+                && TEST_WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)));
+        if is_test {
+            let name = crate::text::quoted(name);
+            let value =
+                crate::text::quoted(&json::scalar(value).unwrap_or_else(|| value.to_string()));
+            mark_test(signature, format!("its {name} is {value}: it is a test"));
+        }
+    }
 }
 
 /// A person, when there is anything to say of one.

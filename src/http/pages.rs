@@ -32,6 +32,14 @@ pub enum PagesFault {
     /// More pages than any list has.
     #[error("the list goes on after {0} pages")]
     Endless(usize),
+    /// The pages hold far more than the server counts.
+    #[error("{total} are counted, the pages held {read}, and a next one is named")]
+    Long {
+        /// As counted by the server.
+        total: usize,
+        /// Different records on the pages.
+        read: usize,
+    },
     /// The server counts more records than its pages held.
     #[error("{total} are counted, and the pages held {read}")]
     Short {
@@ -44,8 +52,10 @@ pub enum PagesFault {
 
 /// Pages in a row that may hold nothing new: servers filter after paging.
 const MOST_EMPTY: usize = 50;
-/// Pages of one list.
-const MOST_PAGES: usize = 100_000;
+/// Pages of one list: two million records, a hundred a page.
+const MOST_PAGES: usize = 20_000;
+/// So many records may come while a list is read that counts as many.
+const MOST_NEW: usize = 10_000;
 
 /// The way through a list: where the next page is, and whether the list is
 /// whole in the end.
@@ -138,6 +148,11 @@ impl PageWalk {
         if self.page >= MOST_PAGES {
             return Err(PagesFault::Endless(self.page));
         }
+        if let Some(total) = self.total
+            && self.read > total.saturating_mul(2).saturating_add(MOST_NEW)
+        {
+            return Err(PagesFault::Long { total, read: self.read });
+        }
         self.next = Some(next.clone());
         Ok(())
     }
@@ -211,6 +226,9 @@ mod tests {
         assert_eq!(walk(|at| page(&[5], Some(&after(at)))), (nothing, MOST_EMPTY + 1, 1));
         let endless = |at: &str| page(&[at.parse().expect("a number")], Some(&after(at)));
         assert_eq!(walk(endless), (Some(PagesFault::Endless(MOST_PAGES)), MOST_PAGES, MOST_PAGES));
+        let beyond = |at: &str| Page { total: Some(5), ..endless(at) };
+        let read = 2 * 5 + MOST_NEW + 1;
+        assert_eq!(walk(beyond), (Some(PagesFault::Long { total: 5, read }), read, read));
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl DealsTold {
 pub enum WorkVerdict {
     /// It is done, or there was nothing to do.
     Done,
+    /// It is done: nothing came of it, or of a part of it, for this reason.
+    Ignored(String),
     /// It is genuine, and what it means is not certain: it waits, for a person
     /// or for new facts.
     Held {
@@ -361,7 +363,7 @@ impl Worker {
         let mut tally = Tally::default();
         let mut told = Vec::new();
         for (event, verdict) in claimed.iter_mut().zip(verdicts) {
-            let is_done = verdict == WorkVerdict::Done;
+            let is_done = matches!(verdict, WorkVerdict::Done | WorkVerdict::Ignored(_));
             self.settle(event, verdict, &mut tally).await?;
             if is_done {
                 let mut remembered = self.remembered.borrow_mut();
@@ -537,6 +539,13 @@ impl Worker {
             WorkVerdict::Done => {
                 self.inbox.settle(event, EventState::Done).await?;
                 tracing::info!(event = %name, "done");
+                tally.done += 1;
+                "done"
+            }
+            WorkVerdict::Ignored(why) => {
+                event.envelope.ignore(&why);
+                self.inbox.settle(event, EventState::Done).await?;
+                tracing::info!(event = %name, why, "done; ignored");
                 tally.done += 1;
                 "done"
             }

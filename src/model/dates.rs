@@ -138,6 +138,12 @@ pub enum DateFault {
 }
 
 impl DateFault {
+    /// A zone whose clocks show this short name of several zones.
+    #[must_use]
+    pub fn zone_of(name: &str) -> Option<&'static str> {
+        SEVERAL.iter().find(|(known, _)| *known == name)?.1
+    }
+
     /// What is wrong with the text, which comes quoted.
     #[must_use]
     pub fn words(&self, text: &str) -> String {
@@ -744,8 +750,14 @@ const ZONES: [(&str, i32); 32] = [
     ("NZDT", 780),
 ];
 
-/// Those that mean several: `EST` stands in Australia, too.
-const SEVERAL: [&str; 9] = ["EST", "CST", "IST", "BST", "AST", "SST", "EAST", "GST", "WST"];
+/// Those that mean several, each with a zone whose clocks show it: `EST` is Australia's, too.
+#[rustfmt::skip]
+const SEVERAL: [(&str, Option<&str>); 9] = [
+    ("EST", Some("America/New_York")), ("CST", Some("America/Chicago")),
+    ("IST", Some("Asia/Kolkata")), ("BST", Some("Europe/London")),
+    ("AST", Some("America/Halifax")), ("SST", Some("Pacific/Pago_Pago")),
+    ("EAST", None), ("GST", None), ("WST", None),
+];
 
 /// `Z`, `UTC`, `+02:00`, `+0200`, `-5`, `CET`.
 fn fixed(zone: &str) -> Result<Option<ClockZone>, DateFault> {
@@ -757,7 +769,7 @@ fn fixed(zone: &str) -> Result<Option<ClockZone>, DateFault> {
     if let Some((_, minutes)) = ZONES.iter().find(|(name, _)| *name == upper) {
         return Ok(east(*minutes));
     }
-    if let Some(name) = SEVERAL.into_iter().find(|name| *name == upper) {
+    if let Some((name, _)) = SEVERAL.into_iter().find(|(name, _)| *name == upper) {
         return Ok(Some(ClockZone::Short(name)));
     }
     let signed = || {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::exclusion;
 use super::deal::{Found, of_document};
 use super::folder_facts::{Kind, select};
+use super::loose_documents::LooseDocuments;
 use super::recording::append;
 use super::{Context, Horizon, Remarks, WorkflowError, keys_within};
 use crate::brief::{DecidedBy, Event, EventKind, Timeline};
@@ -389,7 +390,11 @@ pub async fn look_at_document(
         let (reason, deals) = (format!("it is not clear which deal it is of: {why}"), Vec::new());
         return Ok(DocumentLook::Held { reason, deals, may_pass: false });
     }
-    let all = of_document(signature, context.crm.as_deref()).await?;
+    let mut all = of_document(signature, context.crm.as_deref()).await?;
+    let loose = LooseDocuments::default();
+    for found in &mut all {
+        loose.join_known(context, found)?;
+    }
     let deals: Vec<DealId> =
         all.iter().filter_map(|it| it.deal.as_ref()).map(|deal| deal.id.clone()).collect();
     let patience = config.wait_for_deal.plain();
@@ -467,8 +472,13 @@ fn recorded_kind(
     signature: &Signature,
 ) -> Result<Option<DocumentKind>, WorkflowError> {
     let renewal = Key::for_renewal(key, &signature.document_id).ok();
-    for (key, first) in [(Some(key.clone()), DocumentKind::Contract), (renewal, DocumentKind::New)]
-    {
+    // Before its deal was known.
+    let alone = Key::for_document(&signature.provider, &signature.document_id).ok();
+    for (key, first) in [
+        (Some(key.clone()), DocumentKind::Contract),
+        (renewal, DocumentKind::New),
+        (alone, DocumentKind::Contract),
+    ] {
         let Some(key) = key else { continue };
         let Some(stored) = context.stored(&key, None)? else { continue };
         let about = |event: &&Event| {

@@ -1,16 +1,23 @@
 //! A document which names no deal, and a deal that the CRM says is won, may be
 //! of one contract. Whichever comes second joins the handoff that the first
-//! began, and the customer is handed over once.
+//! began, and the customer is handed over once. The same holds for one document that
+//! comes first without its deal and then with it.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, Utc};
 use serde_json::Value;
 
 use super::deal::{Found, differ, of_reference};
+use super::folder_facts::{Kind, facts};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::model::{CrmName, Deal, DealId, DealRef, DocumentId, Key, Money, ProviderName};
+use crate::brief::Brief;
+use crate::ledger::{Folder, HandoffFiles};
+use crate::model::{
+    CrmName, Deal, DealId, DealRef, DocumentId, Key, Money, ProviderName, Signature,
+    normalise_deal_id,
+};
 
 /// So long before the second of them the first may have come.
 const BEFORE: Days = Days::new(60);
@@ -20,7 +27,16 @@ const BEFORE: Days = Days::new(60);
 pub(super) struct LooseDocuments {
     documents: RefCell<Option<Vec<Loose>>>,
     deals: RefCell<Option<Vec<Loose>>>,
+    joined: RefCell<Option<BTreeMap<DealKey, Key>>>,
+    /// The documents of this run, as each was found first.
+    begun: RefCell<BTreeMap<DocumentKey, Found>>,
 }
+
+/// A document and its provider.
+type DocumentKey = (ProviderName, DocumentId);
+
+/// A deal in its one form.
+type DealKey = (CrmName, DealId);
 
 #[derive(Debug)]
 struct Loose {
@@ -61,11 +77,88 @@ impl LooseDocuments {
         if context.stored(&found.key, None)?.is_some() {
             return Ok(());
         }
-        match &found.deal {
-            Some(_) if found.is_on_the_crms_word() => self.join_document(context, found),
-            Some(_) => Ok(()),
-            None => self.join_deal(context, found).await,
+        if found.deal.is_some() {
+            if !self.join_known(context, found)? && found.is_on_the_crms_word() {
+                self.join_document(context, found)?;
+            }
+        } else if let Some(begun) = self.begun_with_deal(&found.signature) {
+            let (kind, signature) = (found.kind, found.signature.clone());
+            *found = Found { kind, signature, decided_by: found.decided_by.take(), ..begun };
+        } else {
+            self.join_deal(context, found).await?;
         }
+        if !found.is_on_the_crms_word() {
+            self.begun.borrow_mut().entry(document_key(&found.signature)).or_insert(found.clone());
+        }
+        Ok(())
+    }
+
+    /// What this document was found as in this run, where it named its deal.
+    fn begun_with_deal(&self, signature: &Signature) -> Option<Found> {
+        let begun = self.begun.borrow();
+        begun.get(&document_key(signature)).filter(|found| found.deal.is_some()).cloned()
+    }
+
+    /// Gives what was found with a deal the key of the handoff that its deal was joined to,
+    /// or that its document began while it named no deal; whether there is one.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(super) fn join_known(
+        &self,
+        context: &Context,
+        found: &mut Found,
+    ) -> Result<bool, WorkflowError> {
+        let Some(deal) = &found.deal else { return Ok(false) };
+        let Found { signature, .. } = &*found;
+        let has_own = context.stored(&found.key, None)?.is_some();
+        let begun = match found.is_on_the_crms_word() {
+            true => None,
+            false => self.begun_by(context, signature, deal)?,
+        };
+        if has_own {
+            if let Some(other) = begun {
+                found.remarks.push(format!(
+                    "the document began the handoff {other} before its deal was known; keep one of the two"
+                ));
+            }
+            return Ok(false);
+        }
+        let known = match begun {
+            Some(key) => Some(key),
+            None => {
+                let mut joined = self.joined.borrow_mut();
+                let joined = joined.get_or_insert_with(|| joined_deals(context));
+                joined.get(&deal_key(deal)).cloned()
+            }
+        };
+        let Some(key) = known else { return Ok(false) };
+        found.remarks.push(format!("deal {} joins the handoff {key}", deal.id));
+        found.key = key;
+        Ok(true)
+    }
+
+    /// The handoff that a document began while it named no deal.
+    fn begun_by(
+        &self,
+        context: &Context,
+        signature: &Signature,
+        deal: &Deal,
+    ) -> Result<Option<Key>, WorkflowError> {
+        let document = document_key(signature);
+        if let Some(begun) = self.begun.borrow().get(&document)
+            && begun.deal.is_none()
+        {
+            return Ok(Some(begun.key.clone()));
+        }
+        let Ok(key) = Key::for_document(&document.0, &document.1) else { return Ok(None) };
+        let Some(stored) = context.stored(&key, None)? else { return Ok(None) };
+        let Some(brief) = &stored.brief else { return Ok(None) };
+        let view = brief.view();
+        // Keys may fall together.
+        let is_it = view.provider() == Some(document.0) && view.document_id() == Some(document.1);
+        let is_free = view.deal().is_none_or(|it| it == deal_key(deal));
+        Ok((is_it && is_free && !stored.timeline.is_voided()).then_some(key))
     }
 
     fn join_document(&self, context: &Context, found: &mut Found) -> Result<(), WorkflowError> {
@@ -157,6 +250,39 @@ impl LooseDocuments {
         *found = Found { kind: found.kind, decided_by: found.decided_by.take(), ..joined };
         Ok(())
     }
+}
+
+fn document_key(signature: &Signature) -> DocumentKey {
+    (signature.provider.clone(), signature.document_id.clone())
+}
+
+fn deal_key(deal: &Deal) -> DealKey {
+    (deal.crm.clone(), normalise_deal_id(&deal.crm, &deal.id))
+}
+
+/// The deals whose handoffs have another key than the deal's, because a document began
+/// them. A handoff that cannot be read is nobody's; `handoff validate` and the audit name it.
+fn joined_deals(context: &Context) -> BTreeMap<DealKey, Key> {
+    let read = |_: &Folder, files: &HandoffFiles| {
+        let Some(brief) = &files.brief else { return Ok(None) };
+        let brief = Brief::parse(brief).map_err(|error| error.to_string())?;
+        let view = brief.view();
+        let (Some((crm, id)), Some(key)) = (view.deal(), view.key()) else { return Ok(None) };
+        Ok((!key.as_str().starts_with(&format!("{crm}-"))).then_some((crm, id, key)))
+    };
+    let Ok(snapshot) = context.ledger.snapshot() else { return BTreeMap::new() };
+    let kind = Kind { name: "joined", basis: b"", read: &read };
+    let mut joined: BTreeMap<DealKey, Key> = BTreeMap::new();
+    for (_, found) in facts::<Option<(CrmName, DealId, Key)>>(context, &snapshot, None, &kind).rows
+    {
+        let Ok(Some((crm, id, key))) = found else { continue };
+        // The key of a renewal begins with that of the handoff it renews.
+        let first = joined.entry((crm, id)).or_insert_with(|| key.clone());
+        if key.as_str().len() < first.as_str().len() {
+            *first = key;
+        }
+    }
+    joined
 }
 
 /// The one that an id names, else the one whose signer and total fit; never one of several.

@@ -22,6 +22,10 @@ use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, 
 use crate::model::{
     Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Signature, Window,
 };
+use crate::text::{one_line, shorten};
+
+/// The longest reason of a signed event: what is odd about the document.
+const LONGEST_REASON: usize = 500;
 
 /// One signature to hand over.
 #[derive(Debug, Clone)]
@@ -406,6 +410,8 @@ fn prepare(
     written.brief = Some(blob.clone());
     if matches!(kind, EventKind::Signed | EventKind::Amended | EventKind::Backfilled) {
         written.decided_by = document.decided_by;
+        let odd = one_line(&document.signature.remarks.join("; "));
+        written.reason = (!odd.is_empty()).then(|| shorten(&odd, LONGEST_REASON));
     }
     written.kept = kept;
     let mut change = Change::of_handoff(&folder, &customer, &found.key, context.moment())

@@ -53,6 +53,9 @@ pub(super) fn composed_sources(
         ("/first_action/owner".to_owned(), settings("team:")),
         ("/first_action/due".to_owned(), settings("first_touch:")),
     ]);
+    if found.deal.as_ref().is_none_or(|deal| deal.owner.is_none()) {
+        sources.insert("/deal/owner".to_owned(), document());
+    }
     let signature = if found.is_on_the_crms_word() { of_crm() } else { document() };
     sources.insert("/signature".to_owned(), signature);
     let limit = super::compose::first_touch_of(context, found, signed);

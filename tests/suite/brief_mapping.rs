@@ -37,6 +37,7 @@ pub(crate) fn signature() -> Signature {
             signer("D. Okafor", "Dana.Okafor@northwind-robotics.example", "Client"),
         ],
         total: Some(Money::parse("48000", Some("USD")).expect("money")),
+        customer: Some("Northwind Robotics Ltd".into()),
         metadata: map(json!({"Client.Company": "Northwind Robotics Ltd"})),
         ..Signature::new(ProviderName::new("pandadoc"), DocumentId::new("f9CbJKS4ZAs6nU629cuowb"))
     }

@@ -104,7 +104,15 @@ fn the_line_that_the_help_proposes_settles_what_was_not_known() {
 fn pasted(text: &str) -> Vec<String> {
     let lines = text.split('`').skip(1).step_by(2);
     let is_one = |line: &&str| {
-        let keys = ["won: ", "columns: ", "numbers: ", "dates: ", "currency: ", "{version: 1"];
+        let keys = [
+            "won: ",
+            "columns: ",
+            "numbers: ",
+            "dates: ",
+            "currency: ",
+            "{version: 1",
+            "crm: {file",
+        ];
         keys.iter().any(|key| line.starts_with(key))
     };
     lines.filter(is_one).map(str::to_owned).collect()
@@ -123,6 +131,8 @@ fn the_lines_that_are_told_can_be_pasted() {
     let sign = "ID,Name,Stage,Close Date,Amount,Currency\n1,A,Won,2026-11-03,5,$\n";
     let order = "ID,Name,Stage,Close Date,Amount\n1,A,Won,03/04/2026,5\n";
     let zone = "ID,Name,Stage,Close Date,Amount\n1,A,Won,2026-11-03 10:00 CST,5\n";
+    let eastern = zone.replace("CST", "EST");
+    let indian = zone.replace("CST", "IST");
     let id = "Opp ID (long),Opportunity Name,Stage,Close Date,Account Name\n\
         0065g00000AbCdEAAV,A,Closed Won,2026-11-03,Acme\n";
     let contradiction =
@@ -136,6 +146,8 @@ fn the_lines_that_are_told_can_be_pasted() {
         ("a sign", sign),
         ("an order", order),
         ("a zone", zone),
+        ("another zone", &eastern),
+        ("a third zone", &indian),
         ("an id", id),
         ("a contradiction", contradiction),
     ] {
@@ -155,7 +167,26 @@ fn the_lines_that_are_told_can_be_pasted() {
         assert_eq!(ran.code, 1, "{what}: {}\n{}\n{}", lines[0], ran.stderr, ran.stdout);
         assert_eq!(ran.json()["complete"], true, "{what}: {}", ran.json()["gaps"]);
 
-        // In a ledger: it goes below the section.
+        // In a ledger without a CRM: it is the section.
+        let sandbox = Sandbox::new();
+        let early = ["--now", "2026-01-01T00:00:00Z", "init", "l", "--yes", "--crm", "none"];
+        sandbox.handoff(".", &early).exits(0);
+        sandbox.write("l/deals.csv", text);
+        let told = audit(&sandbox, "deals.csv", &[]).exits(3);
+        let told = match told.stdout.is_empty() {
+            true => told.stderr.clone(),
+            false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
+        };
+        let lines = pasted(&told);
+        assert!(!lines.is_empty(), "{what}: no line in {told}");
+        let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+        sandbox.write("l/handoff.yaml", format!("{config}\n{}\n", lines[0]));
+        sandbox.git("l", &["commit", "-qam", "the line"]);
+        let ran = audit(&sandbox, "deals.csv", &[]);
+        assert_eq!(ran.code, 1, "{what}: {}\n{}", lines[0], ran.stderr);
+        assert_eq!(ran.json()["complete"], true, "{what}: {}", ran.json()["gaps"]);
+
+        // In a ledger with an export: it goes below the section.
         let sandbox = ledger("deals.csv", text.as_bytes(), "", "");
         let told = audit(&sandbox, "deals.csv", &[]).exits(3);
         let told = match told.stdout.is_empty() {

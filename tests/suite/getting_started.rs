@@ -53,7 +53,10 @@ fn event(deal: Option<&str>) -> String {
     let mut event: serde_json::Value = serde_json::from_str(text).unwrap();
     match deal {
         Some(deal) => event[0]["data"]["linked_objects"][0]["entity_id"] = json!(deal),
-        None => event[0]["data"]["linked_objects"] = json!([]),
+        None => {
+            event[0]["data"]["linked_objects"] = json!([]);
+            event[0]["data"]["recipients"][0]["company"] = json!("Acme Corp");
+        }
     }
     event.to_string()
 }

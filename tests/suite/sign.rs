@@ -211,6 +211,7 @@ fn a_document_without_a_deal_or_with_an_unknown_one_still_becomes_a_handoff() {
     assert_eq!(signed["complete"], false);
 
     let unknown = event(|data| {
+        data["id"] = json!("another");
         data["linked_objects"][0]["entity_id"] = json!("18640329742");
         data["metadata"] = json!({});
     });
@@ -275,7 +276,10 @@ fn hostile_names_stay_text() {
             data["tokens"] = json!([{"Client.Company": name}]);
         });
         let path = sandbox.write("event.json", text).display().to_string();
-        let ran = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0);
+        // What has no letter names nobody, and nobody is welcomed without a name.
+        let is_name = name.chars().any(char::is_alphabetic);
+        let ran = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]);
+        let ran = ran.exits(if is_name { 0 } else { 3 });
         let signed = ran.json();
         let folder = signed["path"].as_str().unwrap();
         assert!(
@@ -311,6 +315,205 @@ fn hostile_names_stay_text() {
         !subjects.contains("\nFixes: #1"),
         "no trailer or closing word comes of a name:\n{subjects}"
     );
+}
+
+/// The brief of the handoff with this key.
+fn brief(sandbox: &Sandbox, key: &str) -> String {
+    let folders = sandbox.git("ledger", &["ls-files", &format!("briefs/*--{key}/brief.yaml")]);
+    sandbox.git("ledger", &["show", &format!("HEAD:{}", folders.trim())])
+}
+
+fn keys(sandbox: &Sandbox) -> Vec<String> {
+    let files = sandbox.git("ledger", &["ls-files", "briefs/*/brief.yaml"]);
+    let folders = files.lines().map(|line| line.rsplit('/').nth(1).unwrap());
+    folders.map(|it| it.rsplit("--").next().unwrap().to_owned()).collect()
+}
+
+fn signed_from(sandbox: &Sandbox, body: &str, more: &[&str]) -> Ran {
+    let path = sandbox.write("event.json", body).display().to_string();
+    sandbox.handoff("ledger", &[&["sign", &path], more].concat())
+}
+
+/// A completed PandaDoc document of nobody's deal, with nothing in it but a signer.
+fn plain(id: &str, change: impl FnOnce(&mut Value)) -> String {
+    event(|data| {
+        data["id"] = json!(id);
+        data["linked_objects"] = json!([]);
+        data["metadata"] = json!({});
+        data["tokens"] = json!([]);
+        change(data);
+    })
+}
+
+#[test]
+fn the_customers_name_is_the_companys_and_never_a_subject_or_a_documents_name() {
+    let sandbox = ledger();
+    let company = plain("c1", |data| data["recipients"][0]["company"] = json!("Acme GmbH"));
+    signed_from(&sandbox, &company, &[]).exits(0);
+    assert!(brief(&sandbox, "pandadoc-c1").contains("name: Acme GmbH"));
+    assert!(sandbox.join("ledger/outbox/pandadoc-c1/05-welcomed.json").is_file());
+
+    let account = json!({"type": "contract.signed", "data": {"id": "s1", "name": "Order",
+        "signers": [{"name": "Pat", "email": "pat@beta.example", "company": "Beta AG"}]}});
+    signed_from(&sandbox, &account.to_string(), &["--as", "contract"]).exits(0);
+    assert!(brief(&sandbox, "standard-webhooks-s1").contains("name: Beta AG"));
+
+    let summary = json!({"status": "completed", "emailSubject": "Please sign this",
+        "completedDateTime": "2026-11-18T10:00:00Z",
+        "recipients": {"signers": [{"name": "Pat", "email": "p@acme.example", "status": "completed"}]}});
+    let subject = json!({"event": "envelope-completed", "generatedDateTime": "2026-11-18T10:00:00Z",
+        "data": {"envelopeId": "e1", "envelopeSummary": summary}});
+    for (key, body, more) in [
+        ("docusign-e1", subject.to_string(), &["--as", "contract"][..]),
+        ("pandadoc-n1", plain("n1", |_| ()), &[]),
+        // The export has no such deal.
+        (
+            "hubspot-77",
+            plain("n2", |data| data["metadata"] = json!({"hubspot.deal_id": "77"})),
+            &["--as", "contract"],
+        ),
+    ] {
+        let ran = signed_from(&sandbox, &body, more).exits(3);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("nobody is welcomed without a name"), "{key}: {said}");
+        let brief = brief(&sandbox, key);
+        assert!(!brief.contains("\ncustomer:"), "{key}: {brief}");
+        let outbox = sandbox.join("ledger/outbox").join(key);
+        assert!(outbox.is_dir(), "{key}: the task is there");
+        assert!(!outbox.join("05-welcomed.json").exists(), "{key}");
+    }
+}
+
+#[test]
+fn prices_sender_and_dates_of_the_document_fill_the_brief_without_a_deal() {
+    let sandbox = ledger();
+    let priced = |id: &str, deal: &str| {
+        plain(id, |data| {
+            data["metadata"] = json!({"hubspot.deal_id": deal});
+            data["tokens"] = json!([
+                {"Client.Company": "Brightwater Logistics Ltd"},
+                {"Contract start date": "2026-12-01"}, {"Term months": "12"},
+            ]);
+            data["pricing"]["tables"][0]["items"][0]["discount"] =
+                json!({"value": "10", "type": "percent"});
+        })
+    };
+    for (key, body) in [("pandadoc-p1", priced("p1", "")), ("hubspot-88", priced("p2", "88"))] {
+        signed_from(&sandbox, &body, &["--as", "contract"]).exits(0);
+        let brief = brief(&sandbox, key);
+        for words in [
+            "name: Growth plan, annual seat",
+            "quantity: 40",
+            "amount: \"1200.00\"",
+            "discount: 10%",
+            "sku: GROWTH-Y",
+            "months: 12",
+            "starts: \"2026-12-01\"",
+            "email: marcus.oyelaran@acme-cloud.example",
+            // Who signed is told apart from the sender's own people.
+            "email: dana.whitfield@brightwater.example",
+        ] {
+            assert!(brief.contains(words), "{key}: {words}:\n{brief}");
+        }
+        let ran = sandbox.handoff("ledger", &["validate", "--format", "json"]);
+        assert!(!ran.stdout.contains("schema-violation"), "{key}: {}", ran.stdout);
+        let why = sandbox.handoff("ledger", &["why", key, "deal.owner"]).exits(0);
+        assert!(why.stdout.contains("pandadoc"), "{}", why.stdout);
+    }
+}
+
+#[test]
+fn one_document_is_one_handoff_whether_or_not_it_names_its_deal_first() {
+    let linked = |id: &str, name: &str| {
+        plain(id, |data| {
+            data["name"] = json!(name);
+            data["tokens"] = json!([{"Client.Company": "Brightwater Logistics Ltd"}]);
+            data["metadata"] = json!({"hubspot.deal_id": "18640329741"});
+        })
+    };
+    let bare = |id: &str| {
+        plain(id, |data| data["tokens"] = json!([{"Client.Company": "Brightwater Logistics Ltd"}]))
+    };
+    // Without its deal first: the deal joins the handoff that there is, and so does what
+    // comes of the deal later.
+    let sandbox = ledger();
+    for body in [bare("w1"), linked("w1", "Order"), linked("w1", "Order"), linked("w2", "More")] {
+        signed_from(&sandbox, &body, &[]).exits(0);
+    }
+    sandbox.handoff("ledger", &["sign", "--deal", "18640329741"]).exits(0);
+    assert_eq!(keys(&sandbox), ["pandadoc-w1"]);
+    let joined = brief(&sandbox, "pandadoc-w1");
+    for words in ["id: \"18640329741\"", "document_id: w1", "document_id: w2", "under 1%"] {
+        assert!(joined.contains(words), "{words}: {joined}");
+    }
+    let audit = sandbox.handoff("ledger", &["audit", "--format", "json"]);
+    assert!(!audit.stdout.contains("duplicate-handoff"), "{}", audit.stdout);
+    let tasks = fs::read_dir(sandbox.join("ledger/outbox")).unwrap().count();
+    assert_eq!(tasks, 1, "one of everything");
+
+    // With its deal first.
+    let sandbox = ledger();
+    for body in [linked("w1", "Order"), bare("w1")] {
+        signed_from(&sandbox, &body, &[]).exits(0);
+    }
+    assert_eq!(keys(&sandbox), ["hubspot-18640329741"]);
+}
+
+#[test]
+fn a_renewal_is_a_handoff_of_its_own_and_no_duplicate() {
+    let sandbox = ledger();
+    let file = sandbox.join("ledger/handoff.yaml");
+    let config = fs::read_to_string(&file).unwrap();
+    let rule = "documents:\n  - {when: \"'Renewal' in signature.document_name\", is: new}\n";
+    fs::write(&file, format!("{config}\n{rule}")).unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "renewals"]);
+    let order = |id: &str, name: &str| {
+        event(|data| {
+            data["id"] = json!(id);
+            data["name"] = json!(name);
+        })
+    };
+    signed_from(&sandbox, &order("o1", "Order"), &[]).exits(0);
+    signed_from(&sandbox, &order("o3", "Renewal 2027"), &[]).exits(0);
+    assert_eq!(keys(&sandbox).len(), 2, "{:?}", keys(&sandbox));
+    let audit = sandbox.handoff("ledger", &["audit", "--format", "json"]);
+    assert!(!audit.stdout.contains("duplicate-handoff"), "{}", audit.stdout);
+
+    // A folder that somebody copied is one.
+    let from = sandbox.git("ledger", &["ls-files", "briefs/*18640329741-o3/brief.yaml"]);
+    let from = sandbox.join("ledger").join(from.trim().trim_end_matches("/brief.yaml"));
+    let to = from.with_file_name("copy--hubspot-18640329741-o3");
+    fs::create_dir(&to).unwrap();
+    for entry in fs::read_dir(&from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    sandbox.git("ledger", &["add", "briefs"]);
+    sandbox.git("ledger", &["commit", "-qm", "a copy"]);
+    let audit = sandbox.handoff("ledger", &["audit", "--format", "json"]);
+    assert!(audit.stdout.contains("duplicate-handoff"), "{}", audit.stdout);
+}
+
+#[test]
+fn what_is_odd_about_a_document_is_in_the_brief_the_page_and_the_task() {
+    let sandbox = ledger();
+    let body = event(|data| data["metadata"] = json!({"hubspot.deal_id": "102"}));
+    signed_from(&sandbox, &body, &["--as", "contract"]);
+    let key = "hubspot-18640329741";
+    let folder = sandbox.git("ledger", &["ls-files", &format!("briefs/*--{key}/brief.yaml")]);
+    let folder = sandbox.join("ledger").join(folder.trim().trim_end_matches("/brief.yaml"));
+    let outbox = sandbox.join("ledger/outbox").join(key);
+    let task = fs::read_dir(&outbox).unwrap().map(|it| it.unwrap().path());
+    let task = task.into_iter().find(|it| it.to_str().unwrap().contains("task_opened")).unwrap();
+    for file in
+        [folder.join("brief.yaml"), folder.join("README.md"), folder.join("timeline.yaml"), task]
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in ["18640329741", "102", "the document names two deals"] {
+            assert!(text.contains(words), "{}: {words}: {text}", file.display());
+        }
+    }
 }
 
 #[test]

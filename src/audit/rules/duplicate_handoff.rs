@@ -18,21 +18,23 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
-    let kept = case.handed_over()?;
-    let mut others: Vec<String> = case
-        .judged
-        .handoffs
-        .iter()
-        .flat_map(|handoff| {
-            let signed = handoff.folders.iter().filter(|folder| folder.signed_at_tip);
-            signed.map(|folder| handoff.locate(&folder.path))
-        })
-        .collect();
-    let kept = kept.location();
-    others.retain(|folder| *folder != kept);
-    if others.is_empty() {
-        return None;
+    let first = case.handed_over()?;
+    let handoffs = &case.judged.handoffs;
+    // A renewal is a handoff of its own: a rule, or a person, said so.
+    let mut several: BTreeMap<Option<&Key>, Vec<String>> = BTreeMap::new();
+    for handoff in handoffs {
+        let is_renewal = handoffs.iter().any(|other| handoff.renews(other));
+        let signed = handoff.folders.iter().filter(|folder| folder.signed_at_tip);
+        several
+            .entry(is_renewal.then_some(&handoff.key))
+            .or_default()
+            .extend(signed.map(|folder| handoff.locate(&folder.path)));
     }
+    let mut folders = several.into_values().find(|folders| folders.len() > 1)?;
+    let first = first.location();
+    folders.sort_by_key(|folder| *folder != first);
+    let kept = folders.remove(0);
+    let others = folders;
     let message = format!(
         "{} has {} signed briefs: {kept} and {}.",
         words::deal(case),

@@ -103,7 +103,8 @@ pub(super) fn signer(
         }
     }
     let owner = deal.and_then(|deal| deal.get_attr("owner").ok());
-    let ours = owner.as_ref().and_then(email);
+    let sender = signature.get_attr("sender").ok();
+    let ours = owner.as_ref().and_then(email).or_else(|| sender.as_ref().and_then(email));
     let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_owned());
     let our_domain = ours.as_deref().and_then(domain);
     let theirs: Vec<&&Value> = signers
@@ -312,7 +313,9 @@ fn extras(kwargs: &Kwargs) -> Result<Vec<(String, Value)>, Error> {
 /// punctuation do not count, nor does a leading `Deal` or `Opportunity` or a
 /// trailing `__c`: exports write one property in several ways.
 pub(super) fn property(record: &Value, names: Rest<String>) -> Option<Value> {
-    let properties = record.get_attr("properties").ok()?;
+    // Of a signature, what the sender put on the document.
+    let of = |name| record.get_attr(name).ok().filter(|value| !is_absent(value));
+    let properties = of("properties").or_else(|| of("metadata"))?;
     let exact = |name: &String| properties.get_attr(name).ok().filter(|value| !is_absent(value));
     if let Some(found) = names.iter().find_map(exact) {
         return Some(found);

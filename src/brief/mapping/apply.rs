@@ -4,7 +4,7 @@
 use minijinja::Value as Jinja;
 use minijinja::value::Serde;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Leaf, Mapping};
 use crate::brief::answer::{is_blank, is_placeholder};
@@ -88,8 +88,8 @@ impl Mapping {
         is_wanted: &dyn Fn(&Leaf) -> bool,
     ) -> MappedBrief {
         let mut sections = Map::new();
-        if let Some(deal) = input.deal {
-            sections.insert("deal".to_owned(), deal_section(deal));
+        if let Some(deal) = deal_section(input) {
+            sections.insert("deal".to_owned(), deal);
         }
         if let Some(signature) = input.signature {
             sections.insert("signature".to_owned(), signature_section(signature));
@@ -247,7 +247,16 @@ fn set(sections: &mut Map<String, Value>, path: &[String], value: Value) {
     map.insert(last.clone(), value);
 }
 
-fn deal_section(deal: &Deal) -> Value {
+/// The deal. Where nothing names its rep, who sent the document is the rep; of a
+/// document without a deal that is all there is.
+fn deal_section(input: &MappingInput<'_>) -> Option<Value> {
+    let sender = input.signature.and_then(|signature| signature.sender.as_ref());
+    let Some(deal) = input.deal else {
+        // A ledger's older copy of the schema has no deal without an id.
+        let id = input.schema.and_then(|schema| schema.outline().field("/deal/id"));
+        let fits = id.is_none_or(|id| !id.required);
+        return sender.filter(|_| fits).map(|sender| json!({ "owner": sender }));
+    };
     let mut section = Map::new();
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value.filter(|value| !is_blank(value)) {
@@ -258,9 +267,10 @@ fn deal_section(deal: &Deal) -> Value {
     put("id", Some(deal.id.as_str().into()));
     put("name", deal.name.as_deref().map(|name| name.trim().into()));
     put("url", deal.url.as_deref().map(Into::into));
-    put("owner", deal.owner.as_ref().and_then(|owner| serde_json::to_value(owner).ok()));
+    let owner = deal.owner.as_ref().or(sender);
+    put("owner", owner.and_then(|owner| serde_json::to_value(owner).ok()));
     put("closed_won_at", deal.closed_won_at.and_then(|at| serde_json::to_value(at).ok()));
-    Value::Object(section)
+    Some(Value::Object(section))
 }
 
 fn signature_section(signature: &Signature) -> Value {
@@ -276,6 +286,7 @@ fn signature_section(signature: &Signature) -> Value {
     put("signed_at", signature.signed_at.and_then(|at| serde_json::to_value(at).ok()));
     put("url", signature.url.as_deref().filter(|url| is_web_address(url)).map(Into::into));
     put("total", signature.total.as_ref().and_then(money_section));
+    put("remarks", Some(signature.remarks.clone().into()));
     Value::Object(section)
 }
 

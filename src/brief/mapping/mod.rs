@@ -233,8 +233,8 @@ fn base_leaves(base: &BaseMapping) -> Vec<Leaf> {
     for of_document in shipped_leaves(&BaseMapping::DOCUMENT) {
         let same = leaves.iter_mut().find(|leaf| leaf.path == of_document.path);
         match same {
-            // What reads the document already has weighed it against the deal.
-            Some(leaf) if !of_document.reads_brief && !leaf.expression.reads("signature") => {
+            // What reads the same of the document already has weighed it against the deal.
+            Some(leaf) if !of_document.reads_brief && !reads_the_same(leaf, &of_document) => {
                 leaf.of_document = Some(of_document.expression);
             }
             Some(_) => {}
@@ -242,6 +242,16 @@ fn base_leaves(base: &BaseMapping) -> Vec<Leaf> {
         }
     }
     leaves
+}
+
+/// Whether a line reads all of the signature that the document's own line reads.
+fn reads_the_same(leaf: &Leaf, of_document: &Leaf) -> bool {
+    let paths = of_document.expression.paths().iter();
+    let mut of_signature = paths.filter(|path| path.first().is_some_and(|it| it == "signature"));
+    of_signature.all(|path| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        leaf.expression.reads_path(&path)
+    })
 }
 
 fn shipped_leaves(base: &BaseMapping) -> Vec<Leaf> {

@@ -72,8 +72,9 @@ async fn draft(
     };
     if let Some(why) = why {
         let document = terminal(signature.document_id.as_str());
-        tracing::info!(provider = %signature.provider, document, why = terminal(&why), "no draft");
-        return Ok(());
+        let why = terminal(&why);
+        tracing::info!(provider = %signature.provider, document, why, "no draft");
+        return Err(WorkVerdict::Ignored(format!("no draft of document {document}: {why}")));
     }
     let source = DealSource::Signature(Box::new(signature.clone()));
     let (asking, telling) = (sinks.asking.as_deref(), &sinks.telling);

@@ -298,8 +298,11 @@ fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) -> Vec<Key>
             worsen(verdict, failed(&error));
             Vec::new()
         });
-        if keys.is_empty() && *verdict == WorkVerdict::Done {
-            tracing::info!(what = terminal(what), "a document without a handoff was voided");
+        if keys.is_empty() {
+            let document = &signature.document_id;
+            let why = format!("no handoff stands on document {document}, which was voided");
+            tracing::info!(what = terminal(what), "{}", terminal(&why));
+            worsen(verdict, WorkVerdict::Ignored(why));
         }
         for key in &keys {
             let (key, what) = (key.as_str(), terminal(what));
@@ -393,9 +396,10 @@ fn failed(error: &WorkflowError) -> WorkVerdict {
 fn worsen(verdict: &mut WorkVerdict, found: WorkVerdict) {
     let weight = |verdict: &WorkVerdict| match verdict {
         WorkVerdict::Done => 0,
-        WorkVerdict::Held { .. } => 1,
-        WorkVerdict::Again(_) => 2,
-        WorkVerdict::Never(_) => 3,
+        WorkVerdict::Ignored(_) => 1,
+        WorkVerdict::Held { .. } => 2,
+        WorkVerdict::Again(_) => 3,
+        WorkVerdict::Never(_) => 4,
     };
     match (&mut *verdict, found) {
         // Each of several documents says why it waits.
@@ -406,6 +410,10 @@ fn worsen(verdict: &mut WorkVerdict, found: WorkVerdict) {
             reason.push_str("; ");
             reason.push_str(&other);
             deals.extend(named);
+        }
+        (WorkVerdict::Ignored(why), WorkVerdict::Ignored(other)) => {
+            why.push_str("; ");
+            why.push_str(&other);
         }
         (before, found) if weight(&found) >= weight(before) && weight(&found) > 0 => {
             *before = found;

@@ -33,7 +33,14 @@ pub(super) async fn collect(
                     |event: &&SignatureEvent| matches!(event, SignatureEvent::Completed(_));
                 let is_alone = events.iter().filter(completed).count() == 1;
                 for event in events {
-                    let SignatureEvent::Completed(signature) = event else { continue };
+                    let signature = match event {
+                        SignatureEvent::Completed(signature) => signature,
+                        SignatureEvent::Ignored { what } => {
+                            worsen(&mut verdicts[index], WorkVerdict::Ignored(what.clone()));
+                            continue;
+                        }
+                        SignatureEvent::Sent(_) | SignatureEvent::Voided { .. } => continue,
+                    };
                     match look(context, task, signature, is_alone).await {
                         Ok(all) => all.into_iter().for_each(|it| add(DealSource::Found(it))),
                         Err(verdict) => worsen(&mut verdicts[index], verdict),
@@ -55,8 +62,7 @@ pub(super) async fn collect(
                         }
                     }
                     match won(context, &task.provider, id).await {
-                        Ok(Some(deal)) => add(DealSource::Read(deal)),
-                        Ok(None) => {}
+                        Ok(deal) => add(DealSource::Read(deal)),
                         Err(verdict) => worsen(&mut verdicts[index], verdict),
                     }
                 }
@@ -100,7 +106,7 @@ async fn look(
             let document = terminal(signature.document_id.as_str());
             let why = terminal(&why);
             tracing::info!(provider = %signature.provider, document, why, "ignored");
-            Ok(Vec::new())
+            Err(WorkVerdict::Ignored(format!("document {document}: {why}")))
         }
         Ok(DocumentLook::Held { reason, may_pass: true, .. }) => Err(WorkVerdict::Again(reason)),
         Ok(DocumentLook::Held { reason, deals, may_pass: false }) => {
@@ -122,13 +128,13 @@ async fn won(
     context: &Context,
     sender: &ProviderName,
     id: &DealId,
-) -> Result<Option<Box<Deal>>, WorkVerdict> {
+) -> Result<Box<Deal>, WorkVerdict> {
     match workflow::look_at_won(context, sender, id).await {
-        Ok(WonLook::HandOver(deal)) => Ok(Some(deal)),
+        Ok(WonLook::HandOver(deal)) => Ok(deal),
         Ok(WonLook::Nothing(why)) => {
             let (deal, why) = (terminal(id.as_str()), terminal(&why));
             tracing::info!(provider = %sender, deal, why, "nothing to hand over");
-            Ok(None)
+            Err(WorkVerdict::Ignored(format!("deal {deal}: {why}")))
         }
         Err(error @ WorkflowError::Crm(CrmError::NotFound { .. })) => {
             Err(WorkVerdict::Again(error.to_string()))

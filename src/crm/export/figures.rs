@@ -230,7 +230,7 @@ impl Builder<'_> {
                 DecimalSign::Point => DecimalSign::Comma,
             }),
             // Three decimals of a currency that has two are thousands just as well.
-            SignRule::Known(known)
+            SignRule::Known(known) | SignRule::Written(known)
                 if configured.is_none() && known == written_sign && !decimals.contains(&3) =>
             {
                 let is_plain = mark.is_none() && self.loaded.writes_points();
@@ -242,7 +242,7 @@ impl Builder<'_> {
                 }
                 is_plain.then_some(known)
             }
-            SignRule::Known(known) => {
+            SignRule::Known(known) | SignRule::Written(known) => {
                 tally.proved_sign += usize::from(configured.is_none());
                 Some(known)
             }
@@ -327,7 +327,7 @@ impl Builder<'_> {
                 None
             }
             Err(fault) => {
-                let help = match fault {
+                let help = match &fault {
                     DateFault::NotADate
                         if cell.bytes().all(|b| b.is_ascii_digit() || b == b'.') =>
                     {
@@ -343,10 +343,15 @@ impl Builder<'_> {
                     DateFault::NotInOrder => {
                         "Look at crm.file.dates.order, and at rows from another source."
                     }
-                    DateFault::Zone(_) => &*format!(
-                        "Say which one it is: write {}; or export times with an offset.",
-                        self.settings.line("dates: {timezone: America/Chicago}")
-                    ),
+                    DateFault::Zone(zone) => match DateFault::zone_of(zone) {
+                        Some(zone) => &*format!(
+                            "Say which one it is: write {}; or export times with an offset.",
+                            self.settings.line(&format!("dates: {{timezone: {zone}}}"))
+                        ),
+                        None => {
+                            "Export times with an offset, such as 2026-10-30 16:42 +01:00, or with the zone's full name, such as Europe/Berlin."
+                        }
+                    },
                     DateFault::OffsetAndZone(..) => {
                         "Correct the time: its offset and its zone are two different times."
                     }

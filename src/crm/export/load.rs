@@ -202,8 +202,10 @@ const SAMPLE: usize = 1_000;
 /// How a single `,` or `.` before three digits is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignRule {
-    /// The decimal sign is known.
+    /// The decimal sign is configured, or the other amounts prove it.
     Known(DecimalSign),
+    /// The program that wrote the file knows no other.
+    Written(DecimalSign),
     /// Nothing proves it; a file with this delimiter is written in a locale
     /// with this decimal sign, so the other sign groups thousands. The sign
     /// itself stays in doubt: money with three decimals is rare.
@@ -642,7 +644,7 @@ impl Loaded {
             match (proof.sign(), proof.point, self.table.delimiter()) {
                 (Some(sign), _, _) => SignRule::Known(sign),
                 (None, Some(_), _) => SignRule::Mixed,
-                (None, None, _) if point => SignRule::Known(DecimalSign::Point),
+                (None, None, _) if point => SignRule::Written(DecimalSign::Point),
                 (None, None, Some(b';')) => SignRule::Likely(DecimalSign::Comma),
                 (None, None, _) => SignRule::Likely(DecimalSign::Point),
             }
@@ -665,7 +667,7 @@ impl Loaded {
         *self.locale.get_or_init(|| {
             let numbers = match self.sign(settings.numbers.decimal) {
                 _ if self.table.is_json() => NumberForm::Plain,
-                SignRule::Known(sign) => NumberForm::Sign(sign),
+                SignRule::Known(sign) | SignRule::Written(sign) => NumberForm::Sign(sign),
                 SignRule::Likely(_) | SignRule::Mixed => self.other_numbers(),
             };
             let order = settings.dates.order.or_else(|| self.unanimous_order());

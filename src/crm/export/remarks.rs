@@ -194,9 +194,14 @@ fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut 
 }
 
 fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
-    if let Some(SignRule::Known(sign)) = loaded.decided_sign().filter(|_| tally.proved_sign > 0) {
+    let why = match loaded.decided_sign().filter(|_| tally.proved_sign > 0) {
+        Some(SignRule::Known(sign)) => Some((sign, "as the other amounts have it")),
+        Some(SignRule::Written(sign)) => Some((sign, "as the program that wrote the file does")),
+        _ => None,
+    };
+    if let Some((sign, why)) = why {
         remarks.push(format!(
-            "Amounts such as 1,234 and 1.234 were read with {} before the decimals, as the other amounts have it.",
+            "Amounts such as 1,234 and 1.234 were read with {} before the decimals, {why}.",
             sign_in_words(sign)
         ));
     }

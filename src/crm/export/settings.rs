@@ -58,6 +58,9 @@ pub struct FileSettings {
     /// Whether handoff.yaml holds these settings.
     #[serde(skip, default = "written")]
     pub written: bool,
+    /// Whether there is a handoff.yaml, with or without these settings.
+    #[serde(skip, default = "written")]
+    pub has_config: bool,
 }
 
 fn written() -> bool {
@@ -81,16 +84,22 @@ impl FileSettings {
             named: true,
             exports: None,
             written: false,
+            has_config: false,
         }
     }
 
     /// A line of these settings as it can be pasted, and where: in the section that
-    /// is there, or as a whole file.
+    /// is there, as a section, or as a whole file.
     pub(super) fn line(&self, line: &str) -> String {
         if self.written {
             return format!("`{line}` under `crm: file:` in handoff.yaml");
         }
         let deals = serde_json::json!(self.deals.display().to_string());
+        if self.has_config {
+            return format!(
+                "`crm: {{file: {{deals: {deals}, {line}}}}}` into handoff.yaml, in place of its `crm:` where it has one"
+            );
+        }
         format!("`{{version: 1, crm: {{file: {{deals: {deals}, {line}}}}}}}` into handoff.yaml")
     }
 

@@ -1,49 +1,39 @@
 //! The words by which rows of sums are known.
 
-/// Words of total rows, in the languages of the shipped labels.
-const WORDS: [&str; 26] = [
-    "grand total",
-    "subtotal",
-    "total",
-    "summe",
-    "gesamtsumme",
-    "gesamt",
-    "zwischensumme",
-    "total général",
-    "sous-total",
-    "somme",
-    "total general",
-    "suma",
-    "soma",
-    "totale",
-    "somma",
-    "合計",
-    "小計",
-    "総計",
-    "total geral",
-    "toplam",
-    "genel toplam",
-    "razem",
-    "итого",
-    "celkem",
-    "összesen",
-    "yhteensä",
+/// Words of total rows, in the languages of the shipped labels and of their neighbours.
+#[rustfmt::skip]
+const WORDS: &[&str] = &[
+    "grand total", "subtotal", "sub total", "sub-total", "total", "overall total", "sum",
+    "summe", "gesamtsumme", "gesamt", "insgesamt", "endsumme", "zwischensumme", "teilsumme",
+    "gesamtergebnis", "teilergebnis",
+    "total général", "sous-total", "somme",
+    "total general", "suma total", "suma", "soma", "subtotales",
+    "totale generale", "totale complessivo", "totale parziale", "totale", "somma", "subtotale",
+    "total geral", "totais",
+    "totaal", "eindtotaal", "subtotaal", "algemeen totaal", "som",
+    "totalt", "total summa", "totalsumma", "summa", "delsumma", "slutsumma", "i alt",
+    "yhteensä", "välisumma",
+    "razem", "ogółem", "łącznie", "suma końcowa", "suma częściowa",
+    "celkem", "celkový součet", "součet", "mezisoučet",
+    "összesen", "végösszeg", "részösszeg",
+    "toplam", "genel toplam", "ara toplam",
+    "итого", "всего", "общий итог",
+    "合計", "小計", "総計", "总计", "合计", "小计", "總計", "합계", "총계", "소계",
 ];
 /// Words of rows that count the rows above.
-pub(super) const COUNTS: [&str; 9] = [
-    "count",
-    "record count",
-    "anzahl",
-    "nombre",
-    "recuento",
-    "contagem",
-    "conteggio",
-    "aantal",
-    "件数",
+#[rustfmt::skip]
+pub(super) const COUNTS: &[&str] = &[
+    "count", "record count", "anzahl", "nombre", "recuento", "contagem", "conteggio", "aantal",
+    "antal", "antall", "liczba", "ilość", "počet", "件数",
 ];
 
 /// Those of them that end one group of rows.
-const OF_A_GROUP: [&str; 4] = ["subtotal", "zwischensumme", "sous-total", "小計"];
+#[rustfmt::skip]
+const OF_A_GROUP: &[&str] = &[
+    "subtotal", "sub total", "sub-total", "zwischensumme", "teilsumme", "teilergebnis",
+    "sous-total", "subtotale", "totale parziale", "subtotaal", "delsumma", "välisumma",
+    "suma częściowa", "mezisoučet", "részösszeg", "ara toplam", "小計", "小计", "소계",
+];
 /// What a report writes before the name of a column that it sums up.
 const SUMS: [&str; 7] = [
     "sum of ",

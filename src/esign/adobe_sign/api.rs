@@ -23,8 +23,9 @@ pub(super) fn is_final(status: &str) -> bool {
 pub(super) fn signature(agreement: &Value, provider: &AdobeSign) -> Option<Signature> {
     let id = json::text(agreement, &["id"])?;
     let mut signature = blank("adobe-sign", id);
-    signature.document_name =
-        json::text(agreement, &["name"]).and_then(metadata::document_name).map(str::to_owned);
+    if let Some(name) = json::text(agreement, &["name"]) {
+        metadata::set_name(&mut signature, name);
+    }
     for set in json::list(agreement, &["participantSetsInfo", "participantSets"]) {
         let role = json::text(set, &["role"]).unwrap_or("SIGNER");
         if matches!(role, "SENDER" | "CERTIFIED_RECIPIENT" | "SHARE") {
@@ -58,9 +59,10 @@ pub(super) fn signature(agreement: &Value, provider: &AdobeSign) -> Option<Signa
         .or_else(|| json::text(agreement, &["workflowId"]))
         .map(str::to_owned);
     if metadata::is_test_host(provider.settings.base_url.as_ref(), &["adobesignsandbox.com"]) {
-        signature.test = true;
-        signature.remarks.push("sent from Adobe Acrobat Sign's sandbox".to_owned());
+        let why = "sent from Adobe Acrobat Sign's sandbox";
+        metadata::mark_test(&mut signature, why.to_owned());
     }
+    metadata::read_test_words(&mut signature, &[agreement]);
     signature.metadata = flatten(agreement);
     let external = json::text(agreement, &["externalId", "id"]);
     let crm = provider.settings.deal.crm.as_deref();

@@ -49,7 +49,7 @@ pub(super) fn event(envelope: &Value, provider: &DocuSign) -> Option<SignatureEv
 pub(super) fn signature(id: &str, envelope: Option<&Value>, provider: &DocuSign) -> Signature {
     let mut signature = blank("docusign", id);
     let is_demo = metadata::is_test_host(provider.settings.base_url.as_ref(), DEMO_HOSTS);
-    if is_demo || envelope.is_some_and(is_demo_envelope) {
+    if is_demo || envelope.is_some_and(names_demo) {
         mark_demo(&mut signature);
     } else {
         signature.url = Some(format!("https://app.docusign.com/documents/details/{}", encoded(id)));
@@ -61,10 +61,12 @@ pub(super) fn signature(id: &str, envelope: Option<&Value>, provider: &DocuSign)
         .filter(|document| json::text(document, &["documentId"]) != Some("certificate"))
         .filter_map(|document| json::text(document, &["name"]))
         .collect();
-    signature.document_name = json::text(envelope, &["emailSubject"])
-        .and_then(metadata::document_name)
-        .or_else(|| documents.first().copied())
-        .map(str::to_owned);
+    for name in json::text(envelope, &["emailSubject"]).iter().chain(documents.first()) {
+        if signature.document_name.is_none() {
+            metadata::set_name(&mut signature, name);
+        }
+    }
+    metadata::read_test_words(&mut signature, &[envelope]);
     for group in ["signers", "inPersonSigners"] {
         let people = json::list(envelope, &["recipients", group]);
         signature.signers.extend(people.iter().map(signer));
@@ -96,35 +98,42 @@ pub(super) fn signature(id: &str, envelope: Option<&Value>, provider: &DocuSign)
 }
 
 /// The hosts of DocuSign's demo environment, whose envelopes bind nobody.
-const DEMO_HOSTS: &[&str] = &["demo.docusign.net", "account-d.docusign.com", "apps-d.docusign.com"];
+const DEMO_HOSTS: &[&str] = &[
+    "account-d.docusign.com",
+    "admindemo.docusign.com",
+    "appdemo.docusign.com",
+    "apps-d.docusign.com",
+    "demo.docusign.net",
+    "demo.services.docusign.net",
+    "powerforms-d.docusign.net",
+];
 
-/// Whether an address in the message, or in the envelope in it, is the demo
-/// environment's.
-pub(super) fn is_demo(message: &Value) -> bool {
-    let summary = json::at(message, &["data", "envelopeSummary"]);
-    names_demo_host(message.get("uri"))
-        || json::at(message, &["data", "uri"]).is_some_and(|uri| names_demo_host(Some(uri)))
-        || summary.is_some_and(is_demo_envelope)
+/// Whether DocuSign's own addresses in a message, or in an envelope, are the demo
+/// environment's: those whose names end in `uri` or `url`, at any depth. What people
+/// wrote (recipients with their tabs, custom fields) is not among them.
+pub(super) fn names_demo(message: &Value) -> bool {
+    const OF_PEOPLE: &[&str] = &["customFields", "recipients", "tabs"];
+    match message {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            let ending = name.to_ascii_lowercase();
+            let is_address = ending.ends_with("uri") || ending.ends_with("url");
+            (is_address && value.as_str().is_some_and(is_at_demo_host))
+                || (!OF_PEOPLE.contains(&name.as_str()) && names_demo(value))
+        }),
+        Value::Array(items) => items.iter().any(names_demo),
+        _ => false,
+    }
 }
 
-fn is_demo_envelope(envelope: &Value) -> bool {
-    let members = envelope.as_object().into_iter().flatten();
-    let mut uris = members.filter(|(name, _)| name.to_ascii_lowercase().ends_with("uri"));
-    uris.any(|(_, uri)| names_demo_host(Some(uri)))
-}
-
-fn names_demo_host(uri: Option<&Value>) -> bool {
-    let uri = uri.and_then(Value::as_str).unwrap_or_default();
-    let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next());
-    host.is_some_and(|host| DEMO_HOSTS.iter().any(|demo| host.eq_ignore_ascii_case(demo)))
+fn is_at_demo_host(address: &str) -> bool {
+    let host = address.split("://").nth(1).and_then(|rest| rest.split(['/', ':', '?']).next());
+    let host = host.unwrap_or_default().to_ascii_lowercase();
+    DEMO_HOSTS.iter().any(|demo| host == *demo || host.ends_with(&format!(".{demo}")))
 }
 
 pub(super) fn mark_demo(signature: &mut Signature) {
-    if !signature.test {
-        signature.test = true;
-        signature.url = None;
-        signature.remarks.push("sent from DocuSign's demo environment".to_owned());
-    }
+    signature.url = None;
+    metadata::mark_test(signature, "sent from DocuSign's demo environment".to_owned());
 }
 
 /// What signers wrote into company fields, with their addresses.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::api::DocuSignApi;
 use super::{DocuSign, HMAC_KEY, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
+use crate::esign::metadata;
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{
@@ -50,9 +51,12 @@ impl DocuSign {
         let summary = json::at(&message, &["data", "envelopeSummary"]).filter(|s| s.is_object());
         let signature = || {
             let mut signature = api::signature(id, summary, self);
-            if api::is_demo(&message) {
+            if api::names_demo(&message) {
                 api::mark_demo(&mut signature);
             }
+            let objects = [Some(&message), message.get("data")];
+            let objects: Vec<&Value> = objects.into_iter().flatten().collect();
+            metadata::read_test_words(&mut signature, &objects);
             signature
         };
         // SIM reports the event; a summary's status may be ahead of it.

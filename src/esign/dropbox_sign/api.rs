@@ -34,10 +34,10 @@ pub(super) fn event(request: &Value, provider: &DropboxSign) -> Option<Signature
 pub(super) fn signature(request: &Value, provider: &DropboxSign) -> Option<Signature> {
     let id = json::text(request, &["signature_request_id"])?;
     let mut signature = blank("dropbox-sign", id);
-    signature.document_name = json::text(request, &["title"])
-        .or_else(|| json::text(request, &["subject"]))
-        .and_then(metadata::document_name)
-        .map(str::to_owned);
+    let name = json::text(request, &["title"]).or_else(|| json::text(request, &["subject"]));
+    if let Some(name) = name {
+        metadata::set_name(&mut signature, name);
+    }
     signature.template_id = json::list(request, &["template_ids"]).first().and_then(json::scalar);
     // The API's answer for the template is put in beside the ids.
     signature.template = json::text(request, &["template", "title"]).map(str::to_owned);
@@ -49,9 +49,10 @@ pub(super) fn signature(request: &Value, provider: &DropboxSign) -> Option<Signa
     signature.signers = json::list(request, &["signatures"]).iter().map(signer).collect();
     signature.signed_at = signature.signers.iter().filter_map(|signer| signer.signed_at).max();
     if metadata::is_set(request.get("test_mode")) {
-        signature.test = true;
-        signature.remarks.push("signed in test mode, which has no legal value".to_owned());
+        let why = "signed in test mode, which has no legal value";
+        metadata::mark_test(&mut signature, why.to_owned());
     }
+    metadata::read_test_words(&mut signature, &[request]);
     signature.metadata = flatten(request);
     let template = signature.template.as_deref();
     metadata::add_text(&mut signature.metadata, "document.template", template);

@@ -19,9 +19,6 @@ use crate::webhook::json;
 // PandaDoc's document, from a webhook or from the details call, as a
 // signature. The two differ in places; both forms are read.
 
-/// The prefix PandaDoc's sandbox puts before every document's name.
-const SANDBOX: &str = "[DEV]";
-
 /// What a document's status says, with the document's facts.
 pub(super) fn event(document: &Value, provider: &PandaDoc) -> Option<SignatureEvent> {
     let signature = signature(document, provider)?;
@@ -41,7 +38,10 @@ pub(super) fn event(document: &Value, provider: &PandaDoc) -> Option<SignatureEv
 pub(super) fn signature(document: &Value, provider: &PandaDoc) -> Option<Signature> {
     let id = document.get("id").and_then(json::scalar)?;
     let mut signature = blank("pandadoc", &id);
-    name(document, &mut signature);
+    if let Some(name) = json::text(document, &["name"]) {
+        metadata::set_name(&mut signature, name);
+    }
+    metadata::read_test_words(&mut signature, &[document]);
     // The address people use is known for PandaDoc's default host only.
     signature.url = provider
         .settings
@@ -91,19 +91,6 @@ pub(super) fn signature(document: &Value, provider: &PandaDoc) -> Option<Signatu
 
 fn encoded_id(id: &str) -> String {
     percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-fn name(document: &Value, signature: &mut Signature) {
-    let Some(name) = json::text(document, &["name"]) else { return };
-    let name = match name.strip_prefix(SANDBOX) {
-        Some(rest) => {
-            signature.remarks.push("sent from PandaDoc's sandbox".to_owned());
-            signature.test = true;
-            rest.trim()
-        }
-        None => name,
-    };
-    signature.document_name = metadata::document_name(name).map(str::to_owned);
 }
 
 /// The people who were to sign; a group counts as one that any member signs for.
@@ -213,12 +200,24 @@ fn line_items(document: &Value) -> Vec<Value> {
                 continue;
             }
             let field = |name: &str| item.get(name).and_then(json::scalar);
+            let mut properties = Map::new();
+            for own in ["custom_fields", "custom_columns"] {
+                metadata::add_object(&mut properties, item.get(own));
+            }
+            let discount = json::at(item, &["discount", "value"]).and_then(json::scalar);
+            metadata::add_text(&mut properties, "discount", discount.as_deref());
+            let kind = json::text(item, &["discount", "type"]).map(|kind| match kind {
+                "absolute" => "amount",
+                kind => kind,
+            });
+            metadata::add_text(&mut properties, "discount_type", kind);
             rows.push(json!({
                 "name": field("name"),
                 "sku": field("sku"),
                 "quantity": field("qty"),
                 "price": field("price"),
                 "description": field("description"),
+                "properties": properties,
             }));
         }
     }

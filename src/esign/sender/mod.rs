@@ -312,8 +312,9 @@ impl Sender {
         })?;
         let mut signature = blank(self.name, &id);
         let text = |paths: &Option<Paths>| text_at(body, paths.as_ref());
-        signature.document_name =
-            text(&fields.name).and_then(|name| metadata::document_name(&name).map(str::to_owned));
+        if let Some(name) = text(&fields.name) {
+            metadata::set_name(&mut signature, &name);
+        }
         signature.url = text(&fields.url).filter(|url| url.starts_with("https://"));
         let amount = values_at(body, fields.amount.as_ref()).into_iter().next();
         match metadata::total(amount, text(&fields.currency).as_deref()) {
@@ -337,9 +338,10 @@ impl Sender {
             text(&fields.sender_email).as_deref(),
         );
         if self.is_test(body) {
-            signature.test = true;
-            signature.remarks.push(format!("{} says that this is a test", self.title));
+            let why = format!("{} says that this is a test", self.title);
+            metadata::mark_test(&mut signature, why);
         }
+        metadata::read_test_words(&mut signature, &self.objects(body));
         signature.metadata = self.flatten(body);
         self.linked_deals(body, &mut signature);
         self.deals.find(&mut signature);
@@ -390,6 +392,22 @@ impl Sender {
                 words.iter().any(|word| word.eq_ignore_ascii_case(&said))
             })
         })
+    }
+
+    /// The body, and the objects in it down to the one that holds the document's id.
+    fn objects<'a>(&self, body: &'a Value) -> Vec<&'a Value> {
+        let mut objects = vec![body];
+        for path in self.settings.fields.id.iter().flat_map(|paths| &paths.0) {
+            let (mut object, mut parts) = (body, path.split('.').peekable());
+            while let Some(part) = parts.next() {
+                let Some(inside) = object.get(part).filter(|_| parts.peek().is_some()) else {
+                    break;
+                };
+                object = inside;
+                objects.push(object);
+            }
+        }
+        objects
     }
 
     /// The objects of names and values, without what a field of its own holds.

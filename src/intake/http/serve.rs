@@ -84,16 +84,21 @@ async fn refuse(mut stream: TcpStream) {
 }
 
 /// The address a request came from: the connection's, or, behind proxies that
-/// are trusted, the last one of `X-Forwarded-For` that is none of theirs.
+/// are trusted, the last one of `X-Forwarded-For` that is none of theirs; where there is
+/// no such header, of `Forwarded`.
 pub(super) fn remote<B>(request: &Request<B>, trusted: &[IpAddr]) -> String {
     let Some(Peer(peer)) = request.extensions().get::<Peer>() else { return String::new() };
     let mut remote = peer.ip().to_canonical();
-    let forwarded = request.headers().get_all("x-forwarded-for").iter();
-    let hops: Vec<IpAddr> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|hop| hop.trim().parse().ok())
-        .collect();
+    let values = |name: &str| {
+        let values = request.headers().get_all(name).iter();
+        let values = values.filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(str::trim).collect::<Vec<_>>()
+    };
+    let mut hops: Vec<IpAddr> =
+        values("x-forwarded-for").into_iter().filter_map(|hop| hop.parse().ok()).collect();
+    if hops.is_empty() {
+        hops = values("forwarded").into_iter().filter_map(forwarded_for).collect();
+    }
     for hop in hops.into_iter().rev() {
         if !trusted.contains(&remote) {
             break;
@@ -101,4 +106,18 @@ pub(super) fn remote<B>(request: &Request<B>, trusted: &[IpAddr]) -> String {
         remote = hop.to_canonical();
     }
     remote.to_string()
+}
+
+/// The address in one hop of `Forwarded` (RFC 7239): `for=192.0.2.60;proto=https`,
+/// `for="[2001:db8::1]:4711"`.
+fn forwarded_for(hop: &str) -> Option<IpAddr> {
+    let node = hop.split(';').find_map(|pair| {
+        let (name, node) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then(|| node.trim().trim_matches('"'))
+    })?;
+    let address = match node.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => node.split(':').next()?,
+    };
+    address.parse().ok()
 }

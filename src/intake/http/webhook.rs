@@ -103,7 +103,14 @@ async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) 
                 _ => (415, "its Content-Encoding is neither gzip nor deflate"),
             };
             service.metrics.count(Counter::Rejected, &[route.name(), "encoding"]);
-            tracing::warn!(provider = route.name(), remote = from.remote, "refused: {why}");
+            tracing::warn!(
+                provider = route.name(),
+                reason = "encoding",
+                status,
+                remote = from.remote,
+                delivery = from.delivery,
+                "refused: {why}"
+            );
             return respond(&Reply::text(status, "the body's encoding cannot be read\n"));
         }
     };

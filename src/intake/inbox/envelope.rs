@@ -185,6 +185,9 @@ pub struct Envelope {
     /// What kind of document a person said it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<DocumentKind>,
+    /// Why nothing came of it, or of a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<String>,
     /// What went wrong, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Trouble>,
@@ -218,6 +221,7 @@ impl Envelope {
             told_at: None,
             told: BTreeSet::new(),
             decided: None,
+            ignored: None,
             errors: Vec::new(),
             body: Body::new(body),
         }
@@ -276,6 +280,16 @@ impl Envelope {
         self.not_before = Some(now + chrono::TimeDelta::minutes(wait));
     }
 
+    /// Whether something is kept of it when it is done that did not come with it.
+    pub(super) fn says_more_when_done(&self) -> bool {
+        !self.voided.is_empty() || self.ignored.is_some()
+    }
+
+    /// Notes why nothing comes of it.
+    pub(in crate::intake) fn ignore(&mut self, why: &str) {
+        self.ignored = Some(crate::text::shorten(&crate::text::one_line(why), 1_000));
+    }
+
     /// What is reported where it is held.
     #[must_use]
     pub fn held_document(&self) -> Option<HeldDocument> {
@@ -294,6 +308,7 @@ impl Envelope {
     /// Makes it due at once, as if it had never been tried.
     pub(super) fn begin_anew(&mut self, now: DateTime<Utc>, decided: Option<DocumentKind>) {
         self.attempts = 0;
+        self.ignored = None;
         self.decided = decided.or(self.decided);
         self.not_before = Some(now);
     }

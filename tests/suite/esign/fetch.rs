@@ -396,6 +396,50 @@ async fn an_answer_that_makes_no_sense_is_a_gap_for_every_provider() {
     }
 }
 
+/// 202 is an answer that is not ready, 206 and 207 are parts of one.
+#[tokio::test]
+async fn a_list_that_is_not_whole_is_a_gap_for_every_provider() {
+    let (since, until) = window();
+    let list = json!({"results": [], "envelopes": [], "totalSetSize": "0", "signature_requests": [],
+        "list_info": {"num_pages": 1}, "userAgreementList": [], "page": {}});
+    for status in [200, 201, 202, 206, 207] {
+        let server = MockServer::start().await;
+        Mock::given(method("GET"))
+            .respond_with(ResponseTemplate::new(status).set_body_json(&list))
+            .mount(&server)
+            .await;
+        for name in ["pandadoc", "docusign", "dropbox-sign", "adobe-sign"] {
+            let list = fetcher(&server, name).completed(since, until).await;
+            assert_eq!(list.is_complete(), status == 200, "{name}: {status}");
+            let told = format!("status {status}");
+            assert!(list.into_parts().1.iter().all(|gap| gap.why.contains(&told)), "{name}");
+        }
+    }
+}
+
+/// Pages that are always new and go on far beyond what is counted.
+#[tokio::test]
+async fn an_endless_list_ends_with_a_gap() {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(|request: &wiremock::Request| {
+            let start = request.url.query_pairs().find(|(name, _)| name == "start_position");
+            let start: usize = start.and_then(|(_, at)| at.parse().ok()).unwrap_or_default();
+            let envelopes: Vec<Value> = (0..100)
+                .map(|at| json!({"id": start + at, "envelopeId": format!("e{}", start + at), "status": "completed"}))
+                .collect();
+            let total = (start + 200).to_string();
+            ResponseTemplate::new(200)
+                .set_body_json(json!({"envelopes": envelopes, "totalSetSize": total}))
+        })
+        .mount(&server)
+        .await;
+    let (since, until) = window();
+    let (items, gaps) = fetcher(&server, "docusign").completed(since, until).await.into_parts();
+    assert!(items.len() > 10_000 && items.len() < 20_000, "{}", items.len());
+    assert!(gaps[0].why.contains("are counted"), "{gaps:?}");
+}
+
 #[tokio::test]
 async fn dropbox_sign_lists_are_filtered_by_completion() {
     let server = MockServer::start().await;

@@ -263,6 +263,7 @@ fn tests_and_sandboxes_are_told_as_such_by_every_provider() {
         completed(pandadoc(&json!({"id": "a", "status": "document.completed", "name": name}))).test
     };
     assert!(named("[DEV] Order") && !named("Order [DEV]"));
+    assert!(named("[dev] Order") && named("[Sandbox] Order") && !named("[Acme] Order"));
     let docusign = json_file("docusign-completed-full.body.json");
     let live = completed(read(&providers(), "docusign", &docusign).remove(0));
     assert!(!live.test && live.url.expect("a link").starts_with("https://app.docusign.com/"));
@@ -272,21 +273,51 @@ fn tests_and_sandboxes_are_told_as_such_by_every_provider() {
     let mut told = docusign.clone();
     told["data"]["envelopeSummary"]["envelopeUri"] = "https://demo.docusign.net/restapi/x".into();
     assert!(completed(read(&providers(), "docusign", &told).remove(0)).test);
+    let view = "https://appdemo.docusign.com/documents/details/x";
+    let mut told = docusign.clone();
+    told["data"]["envelopeSummary"]["senderViewUrl"] = view.into();
+    assert!(completed(read(&providers(), "docusign", &told).remove(0)).test);
+    // What a signer wrote into a field says nothing of the envelope.
+    let mut told = docusign.clone();
+    told["data"]["envelopeSummary"]["recipients"]["signers"][0]["siteUrl"] = view.into();
+    assert!(!completed(read(&providers(), "docusign", &told).remove(0)).test);
     let adobe = json_file("adobe-completed-full.body.json");
     assert!(!completed(read(&providers(), "adobe-sign", &adobe).remove(0)).test);
     let sandbox = with("{adobe_sign: {base_url: 'https://api.na1.adobesignsandbox.com'}}");
     assert!(completed(read(&sandbox, "adobe-sign", &adobe).remove(0)).test);
-    for extra in
-        [json!({"livemode": false}), json!({"environment": "sandbox"}), json!({"test": true})]
-    {
-        let mut data = json!({"id": "a"});
-        data.as_object_mut().expect("an object").extend(extra.as_object().expect("one").clone());
-        let body = json!({"type": "contract.signed", "data": data});
-        assert!(
-            completed(read(&providers(), "standard-webhooks", &body).remove(0)).test,
-            "{extra}"
-        );
+    let flagged = |at_top: Value, in_data: Value| {
+        let mut body = json!({"type": "contract.signed", "data": {"id": "a", "name": "Order"}});
+        let members = |value: Value| value.as_object().expect("an object").clone();
+        body.as_object_mut().expect("an object").extend(members(at_top));
+        body["data"].as_object_mut().expect("an object").extend(members(in_data));
+        completed(read(&providers(), "standard-webhooks", &body).remove(0)).test
+    };
+    for extra in [
+        json!({"livemode": false}),
+        json!({"environment": "sandbox"}),
+        json!({"Environment": "Test"}),
+        json!({"mode": "test"}),
+        json!({"test": true}),
+        json!({"sandbox": true}),
+        json!({"test_mode": 1}),
+        json!({"testMode": "yes"}),
+        json!({"isDemo": true}),
+    ] {
+        assert!(flagged(extra.clone(), json!({})), "at the top: {extra}");
+        assert!(flagged(json!({}), extra.clone()), "in data: {extra}");
     }
+    for extra in [
+        json!({"livemode": true}),
+        json!({"environment": "production"}),
+        json!({"test": false}),
+        json!({"sandbox": 0}),
+        json!({"mode": "email"}),
+        json!({"metadata": {"sandbox": true, "environment": "test"}}),
+    ] {
+        assert!(!flagged(extra.clone(), json!({})), "at the top: {extra}");
+        assert!(!flagged(json!({}), extra.clone()), "in data: {extra}");
+    }
+    assert!(flagged(json!({}), json!({"name": "[DEV] Order"})));
 }
 
 #[test]

@@ -375,6 +375,44 @@ fn a_test_document_is_ignored_unless_it_is_wanted_and_a_provider_has_its_own_rul
 }
 
 #[test]
+fn an_event_of_which_nothing_comes_says_why() {
+    let sandbox = open_deal();
+    add_rule(&sandbox, "{when: \"'NDA' in signature.document_name\", is: ignored, reason: an NDA}");
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        text.replace("exclude: []", "exclude: [{when: \"deal.pipeline == 'x'\", reason: x}]"),
+    )
+    .unwrap();
+    let mut server = Running::serve(&sandbox);
+    let of_voided = |id: &str| {
+        let mut event: Value = serde_json::from_slice(&of_deal(id, "Order", false)).unwrap();
+        event[0]["data"]["status"] = json!("document.voided");
+        event.to_string().into_bytes()
+    };
+    for (event, body, why) in [
+        ("e1", of_deal("e1", "Order form", true), "it is a test document"),
+        ("e2", of_deal("e2", "Mutual NDA", false), "an NDA"),
+        ("e3", of_voided("e3"), "no handoff stands on document e3"),
+    ] {
+        assert_eq!(pandadoc(server.address(), KEY, event, &body).unwrap().status, 200);
+        server.wait_until_idle();
+        let events = listed(&sandbox);
+        let is_it = |it: &&Value| it["ignored"].as_str().is_some_and(|it| it.contains(why));
+        let told = events.iter().find(is_it).unwrap_or_else(|| panic!("{why}: {events:?}"));
+        assert_eq!(told["state"], "done", "{told}");
+        let show = ["inbox", "show", told["event"].as_str().unwrap()];
+        let shown = sandbox.handoff("ledger", &show).exits(0).stdout;
+        assert!(shown.contains("ignored    ") && shown.contains(why), "{shown}");
+        let table = sandbox.handoff("ledger", &["inbox", "list", "--all"]).exits(0).stdout;
+        assert!(table.contains(why.split(' ').next().unwrap()), "{table}");
+    }
+    assert_eq!(briefs(&sandbox).len(), 0);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
 fn two_documents_without_a_deal_whose_ids_fall_together_are_no_amendment() {
     let sandbox = ledger();
     let sign = |id: &str| {

@@ -102,6 +102,24 @@ fn a_refusal_names_who_sent_it_and_only_a_trusted_proxy_is_believed() {
             assert!(line.contains(&format!("remote=\"{remote}\"")), "{line}");
         }
         assert!(log.contains("delivery-77"), "{log}");
+        // Every refusal names the same: a body in an encoding that nobody reads, too.
+        let coded = [&forged[..], &[("Content-Encoding", "br")]].concat();
+        let answer = send(server.address(), "POST", &path, &coded, &body).unwrap();
+        assert_eq!(answer.status, 415);
+        let log = server.log()[before..].to_owned();
+        let line = log.lines().find(|line| line.contains("Content-Encoding")).expect("a line");
+        for what in [&*format!("remote=\"{remote}\""), "delivery-77", "reason=\"encoding\""] {
+            assert!(line.contains(what), "{what}: {line}");
+        }
+        let standard = [
+            ("Content-Type", "application/json"),
+            ("Forwarded", "for=198.51.100.7, for=\"203.0.113.9:4711\";proto=https"),
+        ];
+        let before = server.log().len();
+        let answer = send(server.address(), "POST", &path, &standard, &body).unwrap();
+        assert_eq!(answer.status, 401);
+        let log = server.log()[before..].to_owned();
+        assert!(log.contains(&format!("remote=\"{remote}\"")), "{log}");
         let metrics = get(server.address(), "/metrics").body;
         let counted =
             "handoff_webhooks_rejected_total{provider=\"unknown\",reason=\"unknown_provider\"} 1";

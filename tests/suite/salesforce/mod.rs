@@ -417,6 +417,9 @@ async fn salesforce_a_close_date_in_the_future_is_not_when_it_was_won() {
     assert_eq!(deal.closed_won_at, Some("2026-10-20T09:30:00Z".parse().expect("a time")));
     let evidence = deal.closed_won_evidence.as_deref();
     assert_eq!(evidence, Some("last change (close date is later)"));
+    let remarks = population.source.remarks.join("\n");
+    assert!(remarks.contains("Won deals whose date is later than their last change"), "{remarks}");
+    assert!(remarks.contains(&format!("1, the first is {id}")), "{remarks}");
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl Spool {
     /// When its file cannot be written or moved; the next start returns it.
     pub fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError> {
         // What is done has not changed since it was read, but for what it says about others.
-        if to != EventState::Done || !claimed.envelope.voided.is_empty() {
+        if to != EventState::Done || claimed.envelope.says_more_when_done() {
             self.rewrite(claimed)?;
         }
         self.move_to(to, &claimed.envelope.name())

@@ -284,7 +284,7 @@ fn decide(
     // The inbox of a runner is gone when the run ends, and GitHub keeps the event.
     if invocation.environment.is_github_workflow() {
         return Err(error.help(
-            "push a rule under `documents:` in handoff.yaml that decides for documents like it, and re-run this job: GitHub keeps the event with the run",
+            "correct what is said behind `held:` (a deal that was not there, a rule under `documents:` in handoff.yaml for documents like it), and re-run this job: GitHub keeps the event with the run",
         ));
     }
     let ids: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();

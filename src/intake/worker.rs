@@ -551,7 +551,7 @@ impl Worker {
             }
             WorkVerdict::Held { reason, deals, .. } => {
                 self.inbox.hold(event, now, &reason, deals).await?;
-                tracing::warn!(event = %name, reason, "held; `handoff inbox release` decides it");
+                tracing::warn!(event = %name, reason, "held; a rule under `documents:` decides it, or `handoff inbox release`");
                 tally.held += 1;
                 "held"
             }

@@ -36,6 +36,7 @@ pub static CRMS: &[CrmRow] = &[
         },
         references: None,
         webhook_secret: None,
+        company_page: None,
     },
 ];
 

@@ -33,7 +33,12 @@ pub struct CrmRow {
     pub references: Option<ReferenceRule>,
     /// The secret by which its webhook is believed, where it has one.
     pub webhook_secret: Option<&'static str>,
+    /// The page of a company, from the address of a deal and the company's id.
+    pub company_page: Option<CompanyPage>,
 }
+
+/// See [`CrmRow::company_page`]; `None` where the address is not of the CRM's form.
+pub type CompanyPage = fn(deal_url: &str, company: &str) -> Option<String>;
 
 impl std::fmt::Debug for CrmRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -92,6 +92,17 @@ pub(super) fn compose(
         && before.is_none_or(|it| !View::of(it).is_signed() || it.pointer("/deal/company_id").is_some())
     {
         deal.insert("company_id".to_owned(), json!(id));
+        let of_crm = deal.get("crm").and_then(Value::as_str).and_then(crate::crm::row);
+        let page = of_crm.and_then(|row| row.company_page);
+        let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let url = deal.get("url").and_then(Value::as_str).filter(|_| is_id);
+        let url = page.zip(url).and_then(|(page, url)| page(url, &id));
+        let is_new = |it: &Value| {
+            !View::of(it).is_signed() || it.pointer("/deal/company_url").is_some()
+        };
+        if let Some(url) = url.filter(|_| has("/deal/company_url") && before.is_none_or(is_new)) {
+            deal.insert("company_url".to_owned(), json!(url));
+        }
     }
     let Known { csm, section } = known(&Value::Object(sections.clone()));
     // What stood in the brief when it was made is not told again.

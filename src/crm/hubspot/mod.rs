@@ -60,7 +60,13 @@ pub(super) const ROW: CrmRow = CrmRow {
         of_address,
     }),
     webhook_secret: Some(webhook::SECRET),
+    company_page: Some(company_page),
 };
+
+fn company_page(deal_url: &str, company: &str) -> Option<String> {
+    let (account, _) = deal_url.split_once("/record/0-3/")?;
+    Some(format!("{account}/record/0-2/{company}"))
+}
 
 /// `https://app-eu1.hubspot.com/contacts/1/record/0-3/9876543210`, the older
 /// `…/contacts/1/deal/9876543210`, and a list or board with a deal open in it:

@@ -54,7 +54,13 @@ pub(super) const ROW: CrmRow = CrmRow {
         of_address,
     }),
     webhook_secret: Some(webhook::SECRET),
+    company_page: Some(company_page),
 };
+
+fn company_page(deal_url: &str, company: &str) -> Option<String> {
+    let (account, _) = deal_url.split_once("/deal/")?;
+    Some(format!("{account}/organization/{company}"))
+}
 
 /// `https://acme.pipedrive.com/deal/42`.
 fn of_address(address: &str) -> Option<DealId> {

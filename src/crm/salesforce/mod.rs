@@ -60,7 +60,13 @@ pub(super) const ROW: CrmRow = CrmRow {
         of_address,
     }),
     webhook_secret: Some(webhook::SECRET),
+    company_page: Some(company_page),
 };
+
+fn company_page(deal_url: &str, company: &str) -> Option<String> {
+    let (account, _) = deal_url.split_once("/lightning/r/Opportunity/")?;
+    Some(format!("{account}/lightning/r/Account/{company}/view"))
+}
 
 /// `https://acme.lightning.force.com/lightning/r/Opportunity/0065g…/view`, the
 /// classic `https://acme.my.salesforce.com/0065g…`, and pages that take the id

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::pull_request::Tasks;
 use crate::sandbox::{NOW, Sandbox, fixture, ran};
 
-const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
+pub(crate) const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
     18640329741,Brightwater - Growth 2026,Closed Won,2026-11-20 16:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";
-const FOLDER: &str = ".github/workflows";
+pub(crate) const FOLDER: &str = ".github/workflows";
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 const RELEASE: &str = "https://releases.example.com/handoff.tar.gz#sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -216,7 +216,7 @@ fn where_handoff_comes_from_is_a_release_with_its_checksum_or_a_file_of_the_ledg
 }
 
 /// A runner of GitHub with the ledger's remote, as far as the workflows need it.
-struct Runner<'a> {
+pub(crate) struct Runner<'a> {
     sandbox: &'a Sandbox,
     remote: std::path::PathBuf,
     secrets: Mutex<BTreeMap<String, String>>,
@@ -230,7 +230,7 @@ type Steps = Vec<(String, i32, String)>;
 
 impl<'a> Runner<'a> {
     /// Gives a ledger a remote and pushes it there.
-    fn on(sandbox: &'a Sandbox, ledger: &str) -> Self {
+    pub(crate) fn on(sandbox: &'a Sandbox, ledger: &str) -> Self {
         sandbox.git(".", &["clone", "-q", "--bare", ledger, "remote.git"]);
         let remote = sandbox.join("remote.git");
         let runner = Self {
@@ -248,7 +248,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A program on the runner's path.
-    fn program(&self, name: &str, script: &str) {
+    pub(crate) fn program(&self, name: &str, script: &str) {
         let file =
             self.sandbox.write(&format!("runner/bin/{name}"), format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
@@ -344,12 +344,29 @@ impl<'a> Runner<'a> {
         let workflow = read(&work.join(format!("{FOLDER}/handoff-{name}.yml")));
         assert!(workflow["on"].get(kind).is_some(), "{name} does not run on {kind}");
         let job = workflow["jobs"].as_object().unwrap().values().next().unwrap();
+        if let Some(head) = event.pointer("/pull_request/head/ref").and_then(Value::as_str) {
+            let head = format!("origin/{head}");
+            ran(
+                &self
+                    .sandbox
+                    .command("git", &work)
+                    .args(["checkout", "-q", "--detach", &head])
+                    .output()
+                    .unwrap(),
+                "git checkout".to_owned(),
+            )
+            .exits(0);
+        }
         let mut steps = Steps::new();
         for step in job["steps"].as_array().unwrap() {
             let wanted = match step["if"].as_str() {
                 None | Some("always()") => true,
                 Some("github.event_name == 'repository_dispatch'") => kind == "repository_dispatch",
                 Some("github.event_name != 'repository_dispatch'") => kind != "repository_dispatch",
+                Some("github.event.pull_request.head.repo.full_name == github.repository") => {
+                    event.pointer("/pull_request/head/repo/full_name")
+                        == Some(&json!("acme/handoffs"))
+                }
                 Some(other) => panic!("the runner does not know {other}"),
             };
             if !wanted {
@@ -373,7 +390,7 @@ impl<'a> Runner<'a> {
     }
 
     #[track_caller]
-    fn green(&self, name: &str, kind: &str, event: &Value) -> String {
+    pub(crate) fn green(&self, name: &str, kind: &str, event: &Value) -> String {
         let steps = self.job(name, kind, event);
         assert!(steps.len() > 1, "{name} has run: {steps:?}");
         assert!(steps.iter().all(|(_, code, _)| *code == 0), "{name} on {kind}: {steps:#?}");
@@ -381,7 +398,7 @@ impl<'a> Runner<'a> {
     }
 
     #[track_caller]
-    fn red(&self, name: &str, kind: &str, event: &Value) -> (i32, String) {
+    pub(crate) fn red(&self, name: &str, kind: &str, event: &Value) -> (i32, String) {
         let steps = self.job(name, kind, event);
         let (_, code, said) = steps.last().unwrap().clone();
         assert_ne!(code, 0, "{name} on {kind}: {steps:#?}");

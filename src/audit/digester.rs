@@ -395,16 +395,21 @@ fn digest(
         timelines(digester, folder, blobs, &mut unreadable);
 
     let named = |brief: &BriefFacts| brief.key.clone();
-    let key = match &tip {
+    let of_timeline = timeline.as_ref().map(|timeline| timeline.key.clone());
+    let (events, briefs) =
+        timeline.map(|timeline| (timeline.events, timeline.briefs)).unwrap_or_default();
+    // What handoff wrote at first is whose folder it is, whatever people made of it since.
+    let handed_over = delivered.as_ref().filter(|delivery| briefs.contains(&delivery.blob));
+    let changed = match &tip {
         AtTip::Changed(brief) => named(brief),
         _ => None,
     };
-    let key = key
+    let key = handed_over
+        .and_then(|delivery| named(&delivery.brief))
+        .or(changed)
         .or_else(|| delivered.as_ref().and_then(|delivery| named(&delivery.brief)))
-        .or_else(|| timeline.as_ref().map(|timeline| timeline.key.clone()))
+        .or(of_timeline)
         .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
-    let (events, briefs) =
-        timeline.map(|timeline| (timeline.events, timeline.briefs)).unwrap_or_default();
     let mut digest = digester.assemble(folder, key, delivered, tip, events);
     for version in &mut digest.versions {
         version.recorded = briefs.contains(&version.blob);

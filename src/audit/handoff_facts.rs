@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use rayon::prelude::*;
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
@@ -14,6 +14,7 @@ use super::folder_digest::{
 };
 use crate::brief::{EventKind, TouchEvidence};
 use crate::model::Key;
+use crate::text::quoted;
 
 /// What the audit knows of one handoff, up to the moment it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,17 @@ pub struct HandoffFacts {
     /// The first events that commits brought which handoff did not make, and
     /// their folder.
     pub foreign: Vec<(ForeignEvent, String)>,
+}
+
+/// A word of a brief that is not what it was handed over with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Altered {
+    /// Which one, `key`.
+    pub what: &'static str,
+    /// What it was.
+    pub then: String,
+    /// What it is.
+    pub now: String,
 }
 
 /// One path of a handoff.
@@ -110,6 +122,62 @@ impl HandoffFacts {
     pub fn swapped_deal(&self) -> Option<&DealAsWritten> {
         let now = self.tip.as_deref()?.deal.as_ref()?;
         (now.identity() != self.deal()?.identity()).then_some(now)
+    }
+
+    /// Which words of the brief at the tip somebody made others than it was handed
+    /// over with, by which a handoff is known: its key, its document, when that was
+    /// signed. Each with what it was and what it is. What handoff recorded is none.
+    #[must_use]
+    pub fn altered(&self) -> Vec<Altered> {
+        let mut altered = Vec::new();
+        let (Some(delivered), Some(tip)) = (&self.delivered, self.tip.as_deref()) else {
+            return altered;
+        };
+        let mut tell = |what: &'static str, then: String, now: String| {
+            altered.push(Altered { what, then, now });
+        };
+        let by_hand = !self.is_written_by_handoff();
+        if let (Some(then), Some(now)) = (&delivered.brief.key, &tip.key)
+            && then != now
+            && by_hand
+        {
+            tell("key", then.to_string(), now.to_string());
+        }
+        let (Some(then), Some(now)) = (&delivered.brief.signature, &tip.signature) else {
+            return altered;
+        };
+        let named = |brief: &BriefFacts, signature: &SignatureAsWritten| {
+            // On the CRM's word there is no document: the event names the deal.
+            let document = signature.document_id.as_ref().map(|id| id.as_str().to_owned());
+            document.or_else(|| Some(brief.deal.as_ref()?.id.as_str().to_owned()))
+        };
+        let document = named(tip, now);
+        let kinds = [EventKind::Signed, EventKind::Backfilled, EventKind::Amended];
+        let recorded: Vec<Happened<'_>> = kinds
+            .into_iter()
+            .flat_map(|kind| self.events.of(kind))
+            .filter(|it| it.via == now.provider.as_str() && it.reference == document.as_deref())
+            .collect();
+        let is_same = then.provider == now.provider && then.document_id == now.document_id;
+        if !is_same && recorded.is_empty() && self.swapped_deal().is_none() {
+            let shown = |brief: &BriefFacts, signature: &SignatureAsWritten| {
+                let document = named(brief, signature).unwrap_or_default();
+                format!("{} {}", signature.provider, quoted(&document))
+            };
+            tell("document", shown(&delivered.brief, then), shown(tip, now));
+        }
+        let is_recorded =
+            |at: DateTime<Utc>| recorded.iter().any(|event| event.at == at.trunc_subsecs(0));
+        if then.signed_at != now.signed_at && by_hand && !now.signed_at.is_some_and(is_recorded) {
+            let shown = |at: Option<DateTime<Utc>>| {
+                at.map_or_else(
+                    || "no time".to_owned(),
+                    |at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+                )
+            };
+            tell("time of the signature", shown(then.signed_at), shown(now.signed_at));
+        }
+        altered
     }
 
     /// Whether handoff wrote the brief that is at the tip.
@@ -180,6 +248,11 @@ impl HandoffFacts {
     #[must_use]
     pub fn has_exempted_event(&self) -> bool {
         self.exemptions().next().is_some()
+    }
+
+    /// The last exemption, whether it counts or not.
+    pub(super) fn last_exempted(&self) -> Option<Happened<'_>> {
+        self.exemptions().last()
     }
 
     fn exemptions(&self) -> impl Iterator<Item = Happened<'_>> {

@@ -41,13 +41,13 @@ pub use folder_digest::{
     Arrival, AtTip, BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources,
     Forgery, Proof, RecordedCommit, Rewritten,
 };
-pub use handoff_facts::{FolderAtTip, HandoffFacts, combine};
+pub use handoff_facts::{Altered, FolderAtTip, HandoffFacts, combine};
 pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput, TurnedMerge};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
-pub use policy::{Policies, Policy, PolicyVersion};
+pub use policy::{Policies, Policy, PolicyVersion, SettingsRemoval};
 pub use report::{
     AskedProvider, AuditOutcome, AuditReport, CheckpointReport, ClockReport, Exclusion,
     LedgerReport, PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport,
@@ -57,4 +57,4 @@ pub use row::{
     DealKey, DealRow, Matched, Orphan, OrphanWhy, SignatureClass, SignatureRow, Suggestion,
 };
 pub use rules::rules;
-pub use run::audit;
+pub use run::{audit, classes};

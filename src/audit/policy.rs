@@ -91,15 +91,29 @@ pub struct PolicyVersion {
     pub reading: BTreeMap<String, String>,
 }
 
+/// A commit that took the settings off the branch; those before it stay in force.
+#[derive(Debug, Clone)]
+pub struct SettingsRemoval {
+    /// The latest date of the commit and all before it.
+    pub at: DateTime<Utc>,
+    /// The commit.
+    pub commit: ObjectId,
+    /// Who made it, `Riley Ross <riley@example.com>`.
+    pub by: String,
+}
+
 /// The rules of each time, oldest first.
 #[derive(Debug, Clone)]
-pub struct Policies(Vec<PolicyVersion>);
+pub struct Policies {
+    versions: Vec<PolicyVersion>,
+    removals: Vec<SettingsRemoval>,
+}
 
 impl Policies {
     /// Rules that never changed and that no commit holds.
     #[must_use]
     pub fn unchanged(policy: Policy) -> Self {
-        Self(vec![PolicyVersion {
+        let version = PolicyVersion {
             from: DateTime::<Utc>::MIN_UTC,
             commit: None,
             by: String::new(),
@@ -110,19 +124,32 @@ impl Policies {
             required: BTreeSet::new(),
             constraints: BTreeMap::new(),
             reading: BTreeMap::new(),
-        }])
+        };
+        Self { versions: vec![version], removals: Vec::new() }
     }
 
     /// Rules that changed, oldest first; `None` where there are none.
     #[must_use]
     pub fn new(versions: Vec<PolicyVersion>) -> Option<Self> {
-        (!versions.is_empty()).then_some(Self(versions))
+        (!versions.is_empty()).then_some(Self { versions, removals: Vec::new() })
+    }
+
+    /// The same rules, and who took them off the branch in the meantime.
+    #[must_use]
+    pub fn with_removals(self, removals: Vec<SettingsRemoval>) -> Self {
+        Self { removals, ..self }
+    }
+
+    /// The commits that took the settings off the branch, oldest first.
+    #[must_use]
+    pub fn removals(&self) -> &[SettingsRemoval] {
+        &self.removals
     }
 
     /// All of them, oldest first.
     #[must_use]
     pub fn versions(&self) -> &[PolicyVersion] {
-        &self.0
+        &self.versions
     }
 
     /// The place of the rules in force at a moment. What was won before there
@@ -130,15 +157,18 @@ impl Policies {
     /// ledger for a year that has passed says once what counts in it.
     #[must_use]
     pub fn place_at(&self, moment: Option<DateTime<Utc>>) -> usize {
-        let last = self.0.len().saturating_sub(1);
+        let last = self.versions.len().saturating_sub(1);
         let Some(moment) = moment else { return last };
-        self.0.partition_point(|version| version.from <= moment).checked_sub(1).unwrap_or(last)
+        self.versions
+            .partition_point(|version| version.from <= moment)
+            .checked_sub(1)
+            .unwrap_or(last)
     }
 
     /// The rules in force at a moment.
     #[must_use]
     pub fn at(&self, moment: Option<DateTime<Utc>>) -> &PolicyVersion {
-        &self.0[self.place_at(moment)]
+        &self.versions[self.place_at(moment)]
     }
 
     /// The rules in force at the end.
@@ -157,7 +187,10 @@ impl Policies {
             calendar: last.policy.calendar.as_ref().map(ToString::to_string),
             blob: last.settings,
             schema_blob: last.schema,
-            earlier: self.0[..self.0.len() - 1].iter().filter_map(|it| it.settings).collect(),
+            earlier: self.versions[..self.versions.len() - 1]
+                .iter()
+                .filter_map(|it| it.settings)
+                .collect(),
         }
     }
 }

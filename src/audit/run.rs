@@ -13,21 +13,39 @@ use super::selection::{Selection, select};
 use super::signatures::judge_signatures;
 use super::suggest::Suggestions;
 use super::{
-    AuditInput, AuditReport, Class, ClassCounts, DealKey, Exclusion, HandoffFacts, LedgerInput,
-    LedgerReport, PopulationReport, REPORT_VERSION, SourceReport, UndecidedRule, Values,
-    ValuesByClass,
+    AuditInput, AuditReport, Class, ClassCounts, DealKey, DealRow, Exclusion, HandoffFacts,
+    LedgerInput, LedgerReport, PopulationReport, REPORT_VERSION, SourceReport, UndecidedRule,
+    Values, ValuesByClass,
 };
 use crate::model::Gap;
+
+/// The handoffs of all ledgers, by key.
+fn sorted_handoffs<'a>(input: &AuditInput<'a>) -> Vec<&'a HandoffFacts> {
+    let mut handoffs: Vec<&HandoffFacts> =
+        input.ledgers().flat_map(|ledger| &ledger.handoffs).collect();
+    // Each ledger's come sorted by key already.
+    handoffs.par_sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.location().cmp(&b.location())));
+    handoffs
+}
+
+/// The class of every closed-won deal, as [`audit`] gives it, and what could not be
+/// read: without findings, orphans and metrics.
+#[must_use]
+pub fn classes(input: &AuditInput<'_>) -> (Vec<DealRow>, Vec<Gap>) {
+    let handoffs = sorted_handoffs(input);
+    let selection = select(input);
+    let matches = match_deals(&selection.deals, &handoffs);
+    let suggestions = Suggestions::new(std::iter::empty(), std::iter::empty());
+    let rows = selection.deals.par_iter().zip(&matches.of_deals);
+    let rows = rows.map(|(deal, found)| judge(input, deal, found, &handoffs, &suggestions).row);
+    (rows.collect(), all_gaps(input, &selection))
+}
 
 /// Puts every closed-won deal into exactly one class and judges what it finds.
 /// The order of deals and handoffs in the input makes no difference.
 #[must_use]
 pub fn audit(input: &AuditInput<'_>) -> AuditReport {
-    let mut handoffs: Vec<&HandoffFacts> =
-        input.ledgers().flat_map(|ledger| &ledger.handoffs).collect();
-    // Each ledger's come sorted by key already.
-    handoffs.par_sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.location().cmp(&b.location())));
-
+    let handoffs = sorted_handoffs(input);
     let selection = select(input);
     let matches = match_deals(&selection.deals, &handoffs);
     let without_brief = selection

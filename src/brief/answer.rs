@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::model::is_unseen;
+
 /// Words that fill a field and answer nothing. Compared without case, white
 /// space at the ends, and the punctuation around them. The one list of them.
 const PLACEHOLDERS: &[&str] = &[
@@ -43,10 +45,26 @@ const PLACEHOLDERS: &[&str] = &[
     "asdf",
 ];
 
+/// A text without what nobody sees at its ends: white space, joiners, byte order marks.
+fn seen(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c))
+}
+
+/// Whether the text says where something is taken from: something to read, and no
+/// word that only fills the field or says that there is nothing.
+#[must_use]
+pub(super) fn is_citation(text: &str) -> bool {
+    let core = text.trim_matches(|c: char| !c.is_alphanumeric() || is_unseen(c));
+    let folded: String =
+        core.chars().filter(|c| !is_unseen(*c)).flat_map(char::to_lowercase).collect();
+    let says_nothing = ["", "none", "no", "nothing", "null", "nil", "na", "yes", "true", "false"];
+    !says_nothing.contains(&&*folded) && !is_placeholder(text)
+}
+
 /// Whether the text only fills the field: `TBD`, `?`, `to be confirmed`, `-`.
 #[must_use]
 pub fn is_placeholder(text: &str) -> bool {
-    let text = text.trim();
+    let text = seen(text);
     if text.is_empty() || text.chars().count() > 40 {
         return false;
     }
@@ -60,17 +78,18 @@ pub fn is_placeholder(text: &str) -> bool {
         if !folded.is_empty() {
             folded.push(' ');
         }
-        folded.extend(word.chars().flat_map(char::to_lowercase));
+        let letters = word.chars().filter(|c| !is_unseen(*c));
+        folded.extend(letters.flat_map(char::to_lowercase));
     }
     PLACEHOLDERS.contains(&folded.as_str())
 }
 
 /// Whether nothing is there: null, an empty text, list or mapping.
 #[must_use]
-pub(super) fn is_blank(value: &Value) -> bool {
+pub fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
+        Value::String(text) => seen(text).is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,

@@ -16,7 +16,7 @@ mod sources;
 mod timeline;
 mod view;
 
-pub use answer::is_placeholder;
+pub use answer::{is_blank, is_placeholder};
 pub use completeness::{
     Absence, AnswerState, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };

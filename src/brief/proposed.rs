@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::answer::is_citation;
 use super::model::check_version;
 use crate::model::Key;
 use crate::yaml;
@@ -31,7 +32,7 @@ impl ProposedAnswer {
     /// Where it is taken from, if that says anything.
     #[must_use]
     pub fn citation(&self) -> Option<&str> {
-        self.cite.as_deref().map(str::trim).filter(|cite| !cite.is_empty())
+        self.cite.as_deref().map(str::trim).filter(|cite| is_citation(cite))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 
@@ -12,8 +12,8 @@ use super::formats::Formats;
 use super::inbox_argument::{held_documents, inbox_counts};
 use super::invocation::Invocation;
 use super::open::{
-    Ports, check_columns, config_at, is_in_ledger, on_committed_branch, open, open_deals,
-    open_export, open_ledger, settings_beside, uncommitted_settings,
+    Ports, check_columns, committed_settings, config_at, is_in_ledger, on_committed_branch, open,
+    open_deals, open_export, open_ledger, settings_beside, uncommitted_settings,
 };
 use super::progress::{Counting, DealsProgress};
 use super::signatures;
@@ -167,6 +167,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     if let Some(file) = arguments.deals.as_ref().filter(absent) {
         open_deals(Some(file), Detail::Whole, invocation, &first)?;
     }
+    commit_settings(&mut first, arguments, invocation)?;
     let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
     let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
@@ -187,22 +188,14 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
-    // The settings of the audited commit count, never those of the checkout.
-    if let Some(head) = ledgers
-        .first()
-        .filter(|ledger| ledger.absent.is_none())
-        .map(|ledger| ledger.head.to_string())
-    {
-        if arguments.as_of.is_none()
-            && let Some(warning) = uncommitted_settings(&first.ledger, &head)?
-        {
-            check_columns(&first)?;
-            invocation.warn(warning);
-        }
-        let config = match config_at(&first.ledger, &head) {
+    // The settings of the audited commit count.
+    if let Some(head) = ledgers.first().filter(|ledger| ledger.absent.is_none()) {
+        let config = match config_at(&first.ledger, &head.head.to_string()) {
+            // Where somebody removed them, the ones before count.
+            Ok(None) => workflow::last_settings(&first.ledger, head)?,
             // Of a moment at which they could not be read, the ones before count.
             Err(error) if arguments.as_of.is_some() => {
-                Some(workflow::last_settings(&first.ledger, &ledgers[0])?.ok_or(error)?)
+                Some(workflow::last_settings(&first.ledger, head)?.ok_or(error)?)
             }
             config => config?,
         };
@@ -223,9 +216,12 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     }
     for ledger in ledgers.iter().filter(|ledger| ledger.unpushed > 0) {
         invocation.warn(format!(
-            "warning: {} of this clone are not on {} and do not count; `handoff deliver` pushes them",
+            "warning: {} of this clone {} not on {} and {} not count; `handoff deliver` pushes {}",
             crate::report::count(ledger.unpushed, "commit"),
-            ledger.branch
+            if ledger.unpushed == 1 { "is" } else { "are" },
+            ledger.branch,
+            if ledger.unpushed == 1 { "does" } else { "do" },
+            if ledger.unpushed == 1 { "it" } else { "them" },
         ));
     }
     let held = waiting(&first.ledger, arguments, invocation);
@@ -244,7 +240,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     } else {
         None
     };
-    let command = again(arguments, Some(&first.ledger), moment.as_of);
+    let command = again(arguments, window, &moment);
     let differences = workflow::differences(&all, &ledgers, &first.config, &population)?;
     let request = AuditRequest {
         population: &population,
@@ -259,6 +255,34 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     help_as_called(&mut report, arguments.deals.as_deref(), true, invocation);
     report.held = held;
     Ok(AuditRun { context: first, ledgers, population, report })
+}
+
+/// Puts the settings that the ledger's branch holds, or held last, in the place of
+/// the checkout's, which decide about nothing in an audit: neither its moments nor
+/// whose clock it asks. Says where the two differ.
+fn commit_settings(
+    context: &mut Context,
+    arguments: &Arguments,
+    invocation: &Invocation,
+) -> Result<(), CliError> {
+    let ledger = &context.ledger;
+    let branch = match ledger.remote_branch()? {
+        Some(branch) => branch,
+        None => match ledger.tip()? {
+            Some(tip) => tip.to_string(),
+            None => return Ok(()),
+        },
+    };
+    if arguments.as_of.is_none()
+        && let Some(warning) = uncommitted_settings(ledger, &branch)?
+    {
+        check_columns(context)?;
+        invocation.warn(warning);
+    }
+    if let Some(config) = committed_settings(ledger, &branch)? {
+        context.config = config;
+    }
+    Ok(())
 }
 
 /// The documents that are held in this clone's inbox; how many events wait there
@@ -343,6 +367,7 @@ fn without_ledger(
         }
         None => invocation.now,
     };
+    let moment = AsOf { as_of, cut: arguments.as_of.is_some(), revision: None };
     let window =
         parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone, invocation.now)
             .map_err(usage)?;
@@ -353,7 +378,7 @@ fn without_ledger(
     let source =
         open_export(deals, detail, invocation, &config, &invocation.folder.as_path().into())?;
     let population = read_population(&source, window, invocation)?;
-    let command = again(arguments, None, as_of);
+    let command = again(arguments, window, &moment);
     let request = AuditRequest {
         population: &population,
         signatures: None,
@@ -415,16 +440,7 @@ fn read_clocks(
     let is_github = |name: &PathBuf| name.as_os_str() == GITHUB;
     let mut asks_github = arguments.clock.iter().any(is_github);
     if arguments.clock.is_empty() {
-        let branch = context.ledger.remote_branch()?;
-        let committed = match branch.as_deref() {
-            Some(branch) => config_at(&context.ledger, branch)?,
-            None => match context.ledger.tip()? {
-                Some(tip) => config_at(&context.ledger, &tip.to_string())?,
-                None => None,
-            },
-        };
-        let config = committed.as_ref().unwrap_or(&context.config);
-        asks_github = config.audit_clock == Some(AuditClock::Github);
+        asks_github = context.config.audit_clock == Some(AuditClock::Github);
     }
     let mut all = Vec::new();
     for ledger in ledgers {
@@ -663,8 +679,8 @@ fn as_of(
         }
         // Of a day that is not over, what has happened so far.
         Ok(as_of) => Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None }),
-        Err(error) => match ledger.commit_time(text)? {
-            Some(as_of) => Ok(AsOf { as_of, cut: false, revision: Some(text.to_owned()) }),
+        Err(error) => match ledger.commit_at(text)? {
+            Some((id, as_of)) => Ok(AsOf { as_of, cut: false, revision: Some(id.to_string()) }),
             None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(
                 "give a day, a moment such as 2026-11-20T17:00:00Z, or a revision of the ledger",
             )),
@@ -672,8 +688,9 @@ fn as_of(
     }
 }
 
-/// The command that gives this audit again: with the moment spelled out.
-fn again(arguments: &Arguments, ledger: Option<&Ledger>, as_of: DateTime<Utc>) -> String {
+/// The command that gives this audit again: with its moments and its revision
+/// spelled out, so that it means the same on another day and under other settings.
+fn again(arguments: &Arguments, window: Window, moment: &AsOf) -> String {
     let mut words = vec!["handoff".to_owned(), "audit".to_owned()];
     let mut option = |name: &str, value: &str| {
         words.push(format!("--{name}"));
@@ -682,17 +699,16 @@ fn again(arguments: &Arguments, ledger: Option<&Ledger>, as_of: DateTime<Utc>) -
     if let Some(deals) = &arguments.deals {
         option("deals", &deals.display().to_string());
     }
-    for (name, value) in [("from", &arguments.from), ("to", &arguments.to)] {
-        if let Some(value) = value {
-            option(name, value);
+    let told = |moment: DateTime<Utc>| moment.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    for (name, at) in [("from", window.from), ("to", window.to)] {
+        if let Some(at) = at {
+            option(name, &told(at));
         }
     }
-    let revision = arguments
-        .as_of
-        .as_deref()
-        .filter(|text| ledger.is_some_and(|it| it.commit_time(text).ok().flatten().is_some()));
-    let moment = as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    option("as-of", revision.unwrap_or(&moment));
+    option("as-of", moment.revision.as_ref().unwrap_or(&told(moment.as_of)));
+    if arguments.fail_level != Level::Error {
+        option("fail-level", arguments.fail_level.severity().as_str());
+    }
     for repo in &arguments.repo {
         option("repo", &repo.display().to_string());
     }

@@ -42,11 +42,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     // A sink that writes to the CRM brings its own connection.
     let ports = Ports { sinks: true, crm: false, push: !arguments.result.no_push };
     let context = open(invocation, ports)?;
-    if context.sinks.is_empty() {
-        return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
-            .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));
-    }
     catch_up(&context, invocation);
+    if context.sinks.is_empty() {
+        return push_alone(&context, arguments, invocation);
+    }
     let named = !arguments.keys.is_empty();
     let mut exit = Exit::Clean;
     let mut idle = BTreeMap::new();
@@ -77,6 +76,32 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     invocation.emit(arguments.result.format, to_json, || {
         crate::text::terminal(&to_text(&results, arguments.dry_run))
     })?;
+    Ok(exit)
+}
+
+/// Pushes what the remote does not have, in a ledger that delivers nowhere. Where
+/// there is nothing to push either, that is said as a mistake of the settings.
+fn push_alone(
+    context: &Context,
+    arguments: &Arguments,
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
+    let nowhere = "`deliver:` in handoff.yaml names nothing to deliver to";
+    let help = "add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files";
+    let waiting = context.ledger.unpushed()?.map_or(0, |unpushed| unpushed.commits);
+    if waiting == 0 || arguments.dry_run || !context.push {
+        return Err(CliError::usage(nowhere).help(help));
+    }
+    let exit = push(context, invocation)?;
+    if exit == Exit::Clean {
+        let commits = count(waiting, "commit");
+        invocation.say(format!("{commits} pushed; {nowhere}"));
+    }
+    invocation.emit(
+        arguments.result.format,
+        || json!({"version": 1, "dry_run": false, "handoffs": []}),
+        || crate::text::terminal(&to_text(&[], false)),
+    )?;
     Ok(exit)
 }
 

@@ -127,8 +127,8 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
 /// The same ledger on the branch that its committed settings name: one that only
 /// the checkout's name does not count in an audit.
 pub(super) fn on_committed_branch(ledger: Ledger) -> Result<Ledger, CliError> {
-    // Before the first commit, and where they cannot be read, the checkout's count.
-    let Ok(Some(committed)) = config_at(&ledger, "HEAD") else { return Ok(ledger) };
+    // Before the first commit the checkout's count.
+    let Ok(Some(committed)) = committed_settings(&ledger, "HEAD") else { return Ok(ledger) };
     Ok(match committed.branch {
         Some(branch) if branch != ledger.branch() => ledger.on_branch(&branch)?,
         None if read_settings(&ledger)?.0.branch.is_some() => {
@@ -202,9 +202,27 @@ pub(super) fn config_at(ledger: &Ledger, commit: &str) -> Result<Option<Config>,
     Config::parse(&bytes).map(Some).map_err(|problems| config_error(&problems))
 }
 
+/// The last settings up to a revision that can be read: its own, else the newest
+/// ones of the branch before it. `None` where no commit ever held any.
+pub(super) fn committed_settings(
+    ledger: &Ledger,
+    revision: &str,
+) -> Result<Option<Config>, CliError> {
+    if let Ok(Some(config)) = config_at(ledger, revision) {
+        return Ok(Some(config));
+    }
+    for version in ledger.merged_versions(revision, FILE_NAME)?.versions.iter().rev() {
+        let config = ledger.blob(version.blob)?.map(|bytes| Config::parse(&bytes));
+        if let Some(Ok(config)) = config {
+            return Ok(Some(config));
+        }
+    }
+    Ok(None)
+}
+
 /// A warning where the checkout's settings are not those of a commit, which
-/// are the ones that count in an audit. A commit without any leaves them to
-/// the checkout.
+/// are the ones that count in an audit. Only a history without any leaves them
+/// to the checkout.
 pub(super) fn uncommitted_settings(
     ledger: &Ledger,
     commit: &str,
@@ -214,6 +232,9 @@ pub(super) fn uncommitted_settings(
         bytes.map(|bytes| bytes.into_iter().filter(|byte| *byte != b'\r').collect::<Vec<u8>>())
     };
     Ok(match plain(ledger.snapshot_at(commit)?.read(FILE_NAME)?) {
+        None if !ledger.merged_versions(commit, FILE_NAME)?.versions.is_empty() => Some(format!(
+            "warning: {FILE_NAME} is not on the branch any more: the audit uses the last one that was committed; commit it again"
+        )),
         None => Some(format!(
             "warning: {FILE_NAME} is not committed: the audit uses the one in the checkout, so its numbers change with that file; commit it"
         )),
@@ -428,6 +449,22 @@ pub(super) fn open_messages(
     Ok(Messages::new(site(invocation, &context.config, &context.ledger, links)?))
 }
 
+/// What people would be told by the templates of a revision, else of the checkout;
+/// without links.
+pub(super) fn messages_at(
+    invocation: &Invocation,
+    context: &Context,
+    revision: Option<&str>,
+) -> Result<Messages, CliError> {
+    let ledger = &context.ledger;
+    let snapshot = revision.map(|revision| ledger.snapshot_at(revision)).transpose()?;
+    let read = |path: &str| match &snapshot {
+        Some(snapshot) => Ok(snapshot.read(path)?),
+        None => text_of(ledger, path),
+    };
+    Ok(Messages::new(site_of(invocation, &context.config, ledger, None, &read)?))
+}
+
 /// What the sinks are given beside their settings.
 fn site(
     invocation: &Invocation,
@@ -435,9 +472,19 @@ fn site(
     ledger: &Ledger,
     links: Option<Links>,
 ) -> Result<SinkContext, CliError> {
+    site_of(invocation, config, ledger, links, &|path| text_of(ledger, path))
+}
+
+fn site_of(
+    invocation: &Invocation,
+    config: &Config,
+    ledger: &Ledger,
+    links: Option<Links>,
+    read: ReadFile<'_>,
+) -> Result<SinkContext, CliError> {
     let mut templates = Templates::shipped();
     for (name, _) in deliver::SHIPPED {
-        if let Some(own) = template_of(ledger, name)? {
+        if let Some(own) = template(read, name)? {
             templates =
                 templates.with(name, own).map_err(|error| CliError::usage(error.to_string()))?;
         }

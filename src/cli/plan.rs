@@ -10,10 +10,13 @@ use super::audit::read_population;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::open::{Ports, export_root, open, open_at, open_crm_for, open_deals, requested};
+use super::open::{
+    Ports, export_root, messages_at, open, open_at, open_crm_for, open_deals, requested, text_of,
+};
 use super::progress::Counting;
 use super::signatures;
 use crate::audit::Class;
+use crate::config::FILE_NAME;
 use crate::crm::export::Detail;
 use crate::crm::{Crm, RequestedProperties};
 use crate::model::{Gap, Population, Window};
@@ -42,6 +45,9 @@ pub struct Arguments {
     /// handoff.yaml]
     #[arg(long, value_name = "FILE")]
     pub(super) deals: Option<PathBuf>,
+    /// Read no deals: compare the ledger's own briefs, as where no CRM is connected
+    #[arg(long, conflicts_with_all = ["deals", "signatures"])]
+    briefs_only: bool,
     /// Ask the e-sign providers too: which completed documents of these months would be held,
     /// ignored or counted otherwise
     #[arg(long)]
@@ -87,6 +93,7 @@ impl Arguments {
         Self {
             base: None,
             deals,
+            briefs_only: false,
             signatures: false,
             months: MONTHS,
             last: LAST,
@@ -111,7 +118,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let fails = |change: &PlanChange| {
         arguments.fail_on.iter().any(|kind| kind.is_none_or(|kind| kind == change.kind))
     };
-    Ok(match plan.complete {
+    let asks_documents =
+        arguments.fail_on.iter().any(|kind| kind.is_none_or(|kind| kind == ChangeKind::Document));
+    let is_known = !plan.documents_not_compared || !asks_documents;
+    if !is_known {
+        invocation.warn("warning: --fail-on asks about documents, and they were not compared: the rules under `documents:` differ, and no provider was asked; add --signatures");
+    }
+    Ok(match plan.complete && is_known {
         false => Exit::CouldNot,
         true if plan.changes.iter().any(fails) => Exit::Findings,
         true => Exit::Clean,
@@ -125,12 +138,21 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         Some(revision) => revision.clone(),
         None => head.ledger.remote_branch()?.unwrap_or_else(|| head.ledger.branch().to_owned()),
     };
-    let mut base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| CliError {
+    let of_base = |error: CliError| CliError {
         message: format!("the settings of {revision} cannot be used: {}", error.message),
         help: Some("name another revision with --base".to_owned()),
         exit: Exit::CouldNot,
         details: error.details,
-    })?;
+    };
+    let mut base = open_at(&head.ledger, &revision, invocation.now).map_err(of_base)?;
+    let messages = [
+        messages_at(invocation, &base, Some(&revision)).map_err(of_base)?,
+        messages_at(invocation, &head, None)?,
+    ];
+    let settings = [
+        head.ledger.snapshot_at(&revision)?.read(FILE_NAME)?.unwrap_or_default(),
+        text_of(&head.ledger, FILE_NAME)?.unwrap_or_default(),
+    ];
     if arguments.deals.is_some() {
         head.config.map_for_export();
         base.config.map_for_export();
@@ -140,22 +162,33 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
 
     // What either side reads must be there for both, else the difference would be made here.
     let mut wanted = requested(&head.config);
-    let of_base = requested(&base.config);
-    wanted.mapping.extend(&of_base.mapping);
-    wanted.scope.extend(&of_base.scope);
+    let also = requested(&base.config);
+    wanted.mapping.extend(&also.mapping);
+    wanted.scope.extend(&also.scope);
     let root = &export_root(&head.ledger);
     let connected = match &arguments.deals {
+        _ if arguments.briefs_only => None,
         Some(_) => None,
         None => open_crm_for(invocation, &head.config, &wanted, root)?,
     };
-    let source = match connected {
-        Some(connected) => connected,
-        None => open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &head)?,
+    let source = match (connected, &arguments.deals) {
+        (Some(connected), _) => Some(connected),
+        (None, Some(deals)) => Some(open_deals(Some(deals), Detail::Whole, invocation, &head)?),
+        // Then the ledger's own briefs are what there is.
+        (None, None) => None,
     };
-    let population = read_population(source.as_ref(), window, invocation)?;
+    let population = match &source {
+        Some(source) => read_population(source.as_ref(), window, invocation)?,
+        None => {
+            invocation.note(
+                "no CRM is connected and no export is named: the ledger's own briefs are compared",
+            );
+            Population::none()
+        }
+    };
     let mut gaps = Vec::new();
     let mut earlier = None;
-    if reads_otherwise(&base, &head) {
+    if !arguments.briefs_only && reads_otherwise(&base, &head) {
         match read_base(arguments, &base, &wanted, window, invocation) {
             Ok(None) => {}
             Ok(Some((source, population))) => {
@@ -168,15 +201,19 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
             }
         }
     }
-    let signatures = match arguments.signatures {
-        true => {
-            let (now, source) = (invocation.now, source.as_ref());
+    let signatures = match (arguments.signatures, source.as_deref()) {
+        (true, Some(source)) => {
+            let now = invocation.now;
             let asked = signatures::ask(&head, source, &population, window, now, invocation);
             Some(invocation.block_on(asked)??)
         }
-        false => None,
+        (true, None) => {
+            return Err(CliError::usage("--signatures asks which deals the documents name, and there are no deals to read")
+                .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml"));
+        }
+        (false, _) => None,
     };
-    head.crm = Some(source);
+    head.crm = source;
     let at = LedgersAt {
         as_of: invocation.now,
         cut: false,
@@ -199,6 +236,8 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         window,
         last: arguments.last,
         base: &revision,
+        messages: [&messages[0], &messages[1]],
+        settings: [&settings[0], &settings[1]],
     };
     let plan = invocation.block_on(workflow::plan(&base, &head, &request))??;
     for gap in &plan.gaps {

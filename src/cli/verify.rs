@@ -62,16 +62,17 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let mut chain = workflow::read_chain(&context.ledger, invocation.now, strictness)?;
     chain.compare(&context.ledger, &Line::default(), head);
-    for note in &chain.notes {
+    let notes: Vec<&String> = chain.unchecked.iter().chain(&chain.notes).collect();
+    for note in &notes {
         invocation.warn(format!("warning: {note}"));
     }
     invocation.emit(
         arguments.format,
         || json!({
             "version": 1, "head": head, "checkpoints": chain.checkpoints, "faults": chain.faults,
-            "notes": chain.notes, "timestamps": timestamps(&chain),
+            "notes": notes, "timestamps": timestamps(&chain),
         }),
-        || crate::text::terminal(&to_text(&chain)),
+        || crate::text::terminal(&to_text(&chain, notes.is_empty())),
     )?;
     let is_sound = chain.faults.is_empty()
         && chain.timestamps.values().all(Result::is_ok)
@@ -79,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             .checkpoints
             .iter()
             .all(|it| it.contained && it.displaced_by.is_none() && it.faults.is_empty());
-    Ok(match (is_sound, chain.checkpoints.is_empty(), chain.notes.is_empty()) {
+    Ok(match (is_sound, chain.checkpoints.is_empty(), notes.is_empty()) {
         (false, ..) => Exit::Findings,
         (true, _, false) => Exit::CouldNot,
         (true, true, true) => Exit::Nothing,
@@ -96,7 +97,7 @@ fn timestamps(chain: &CheckpointChain) -> Vec<serde_json::Value> {
     told.collect()
 }
 
-fn to_text(chain: &CheckpointChain) -> String {
+fn to_text(chain: &CheckpointChain, is_whole: bool) -> String {
     let mut text = String::new();
     for checkpoint in &chain.checkpoints {
         let signed = match (&checkpoint.signer, checkpoint.is_signed) {
@@ -132,7 +133,7 @@ fn to_text(chain: &CheckpointChain) -> String {
     for fault in &chain.faults {
         text.push_str(&format!("{fault}\n"));
     }
-    if chain.checkpoints.is_empty() && chain.faults.is_empty() && chain.notes.is_empty() {
+    if chain.checkpoints.is_empty() && chain.faults.is_empty() && is_whole {
         return text + "no checkpoint yet; `handoff audit --checkpoint` makes the first one\n";
     }
     text.push_str(&format!("{}\n", count(chain.checkpoints.len(), "checkpoint")));

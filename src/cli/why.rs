@@ -10,10 +10,12 @@ use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
 use crate::brief::{SourceKind, in_one_line};
+use crate::esign::Providers;
+use crate::model::{DocumentId, SignatureEvent};
 use crate::report::Options;
 use crate::report::table::{Column, Table};
 use crate::text::{nearest, one_line, quoted, shorten, terminal};
-use crate::workflow::{self, SourcedAnswer, Why};
+use crate::workflow::{self, AskedDocuments, Context, SourcedAnswer, Unasked, Why};
 
 /// The arguments of `why`.
 #[derive(Debug, Args)]
@@ -24,7 +26,7 @@ pub struct Arguments {
     /// One answer, such as success.metric or metric, or a section [default: all answers]
     #[arg(value_name = "FIELD")]
     field: Option<String>,
-    /// Ask the CRM whether it still says the same
+    /// Ask the CRM, and the providers of documents, whether they still say the same
     #[arg(long)]
     check: bool,
     /// What to print
@@ -56,7 +58,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         });
     }
     if arguments.check {
-        invocation.block_on(workflow::check_sources(&context, &mut why))??;
+        let documents = invocation.block_on(ask_providers(&context, &why, invocation))??;
+        invocation.block_on(workflow::check_sources(&context, &mut why, &documents))??;
     }
     for gap in &why.gaps {
         invocation.warn(format!("warning: {}", terminal(gap)));
@@ -77,9 +80,37 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     })
 }
 
+/// What the e-sign providers say now of the documents that answers came from.
+async fn ask_providers(
+    context: &Context,
+    why: &Why,
+    invocation: &Invocation,
+) -> Result<AskedDocuments, CliError> {
+    let secrets = invocation.secrets()?;
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
+    let mut asked = AskedDocuments::new();
+    for (name, id) in why.documents() {
+        let unasked = |why: String, is_gap: bool| Err(Unasked { why, is_gap });
+        let provider = providers.configured().find(|provider| provider.name() == name);
+        let said = match provider.map(|provider| provider.fetcher(&secrets)) {
+            None => unasked(format!("{name} is not connected under `esign:`"), false),
+            Some(Ok(None)) => unasked(format!("{name} has no API that is asked"), false),
+            Some(Err(error)) => unasked(error.to_string(), false),
+            Some(Ok(Some(fetcher))) => match fetcher.document(&DocumentId::new(&*id)).await {
+                Ok(SignatureEvent::Completed(signature)) => Ok(Box::new(signature)),
+                Ok(_) => unasked("the document is not completed any more".to_owned(), true),
+                Err(error) => unasked(error.to_string(), true),
+            },
+        };
+        asked.insert((name, id), said);
+    }
+    Ok(asked)
+}
+
 /// All answers, one line each: what was read, and where.
 fn overview(why: &Why, invocation: &Invocation) -> String {
-    let is_checked = why.answers.iter().any(|answer| answer.now.is_some());
+    let is_checked =
+        why.answers.iter().any(|answer| answer.now.is_some() || answer.not_asked.is_some());
     let titles = ["answer", "from", "now"].into_iter().take(if is_checked { 3 } else { 2 });
     let mut table =
         Table::new(std::iter::once(Column::whole("field")).chain(titles.map(Column::text)));
@@ -89,10 +120,13 @@ fn overview(why: &Why, invocation: &Invocation) -> String {
         if let (Some(name), None) = (reads.next(), reads.next()) {
             from = format!("{} ({from})", one_line(name));
         }
-        let now = answer.now.as_ref().map_or_else(String::new, |now| match now.same {
-            true => "the same".to_owned(),
-            false => "differs".to_owned(),
-        });
+        let now = match (&answer.now, &answer.not_asked) {
+            (Some(now), _) if now.same => "the same",
+            (Some(_), _) => "differs",
+            (None, Some(_)) => "not asked",
+            (None, None) => "",
+        }
+        .to_owned();
         let answered = in_one_line(&answer.answer, 60);
         let row = [one_line(&answer.field), answered, shorten(&from, 120), now];
         table.row(row.into_iter().take(if is_checked { 4 } else { 3 }));
@@ -136,6 +170,9 @@ fn to_text(why: &Why) -> String {
                 }
             }
             None => {}
+        }
+        if let Some(why) = &answer.not_asked {
+            text.push_str(&format!("  now      not asked: {}\n", one_line(why)));
         }
     }
     text

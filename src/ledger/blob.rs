@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use git2::{ErrorCode, Oid};
 
-use super::handle::{find_blob, find_commit, hold, resolve};
+use super::handle::{find_blob, find_commit, hold, object_id, resolve};
 use super::snapshot::read_blob;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -36,11 +36,14 @@ impl Ledger {
         }
     }
 
-    /// The committer time of a revision; `None` if the text names no commit.
+    /// The commit that a revision names and its committer time; `None` if it names none.
     ///
     /// # Errors
     /// When the repository cannot be read.
-    pub fn commit_time(&self, revision: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
+    pub fn commit_at(
+        &self,
+        revision: &str,
+    ) -> Result<Option<(ObjectId, DateTime<Utc>)>, LedgerError> {
         let repo = hold(self.shared());
         let id = match resolve(&repo, revision, self.root()) {
             Err(LedgerError::UnknownRevision { .. }) => return Ok(None),
@@ -48,7 +51,8 @@ impl Ledger {
         };
         let commit =
             find_commit(&repo, id).map_err(LedgerError::git("reading a commit", self.root()))?;
-        Ok(DateTime::from_timestamp(commit.committer().when().seconds(), 0))
+        let at = DateTime::from_timestamp(commit.committer().when().seconds(), 0);
+        Ok(at.map(|at| (object_id(id), at)))
     }
 
     /// The author of a commit, `Riley Ross <riley@example.com>`.

@@ -95,8 +95,8 @@ impl Ledger {
             &then,
         ];
         well(openssl(&verify)?)?;
-        let committed = self.commit_time(&tip.to_string()).map_err(|error| error.to_string())?;
-        let committed = committed.ok_or("its commit is not here")?;
+        let committed = self.commit_at(&tip.to_string()).map_err(|error| error.to_string())?;
+        let (_, committed) = committed.ok_or("its commit is not here")?;
         if at < committed {
             return Err(format!(
                 "it says {}, and the checkpoint's commit is of {}",

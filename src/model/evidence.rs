@@ -58,6 +58,23 @@ pub struct Population {
     pub deals: Evidence<Deal>,
 }
 
+impl Population {
+    /// No deals, of no source.
+    #[must_use]
+    pub fn none() -> Self {
+        let source = Source {
+            kind: "none".to_owned(),
+            location: "the ledger's own briefs".to_owned(),
+            query: None,
+            rows: 0,
+            sha256: String::new(),
+            remarks: Vec::new(),
+            undated_help: None,
+        };
+        Self { source, deals: Evidence::complete(Vec::new()) }
+    }
+}
+
 // A list from outside, together with what of it could not be read.
 
 /// One thing that could not be read: a page, an object, a row.

@@ -40,7 +40,7 @@ pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
     grouped,
 };
-pub use person::{is_same_person, may_be_person};
+pub use person::{is_same_person, is_unseen, may_be_person};
 pub use signature::{
     DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
     UnreadFact,

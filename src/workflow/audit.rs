@@ -12,8 +12,8 @@ use super::checkpoints::{CheckpointChain, Strictness, read_chain};
 use super::digests::digest;
 use super::drift::compared_properties;
 use crate::audit::{
-    self, AuditInput, AuditReport, Differences, LedgerInput, Policies, Policy, PolicyVersion,
-    PushClock, Scope, SignaturesInput, TurnedMerge, WebAddress,
+    self, AuditInput, AuditReport, DealRow, Differences, LedgerInput, Policies, Policy,
+    PolicyVersion, PushClock, Scope, SettingsRemoval, SignaturesInput, TurnedMerge, WebAddress,
 };
 use crate::brief::{Completeness, Decision, SHIPPED_SCHEMA, Schema, fold_property};
 use crate::config::Config;
@@ -33,7 +33,7 @@ pub struct LedgersAt<'a> {
     pub as_of: DateTime<Utc>,
     /// Whether `as_of` lies in the past: then the history is cut there too.
     pub cut: bool,
-    /// A revision to read instead of the default branch.
+    /// A revision of the first ledger to read instead of the default branch.
     pub revision: Option<&'a str>,
     /// Whether the cache in the git folder may be used.
     pub cache: bool,
@@ -89,7 +89,10 @@ pub fn read_ledgers(
         .enumerate()
         .map(|(place, ledger)| {
             let clocks = at.clocks.get(place).unwrap_or(&none);
-            read_ledger(ledger, name(ledger).as_deref(), at, clocks, progress)
+            // A revision is one of the first ledger; the others are read as of its moment.
+            let cut = at.cut || place > 0 && at.revision.is_some();
+            let at = LedgersAt { cut, revision: at.revision.filter(|_| place == 0), ..*at };
+            read_ledger(ledger, name(ledger).as_deref(), &at, clocks, progress)
         })
         .collect()
 }
@@ -106,8 +109,9 @@ pub struct RulesOfTime {
 impl RulesOfTime {
     /// Reads every version of settings and schema that the history holds, up
     /// to the commit that is audited. A version that could not be read when it
-    /// was there did nothing then, and is passed by. Where no commit holds
-    /// settings, `config` counts for all times.
+    /// was there did nothing then, nor did settings' removal: those before it
+    /// stayed in force. Where no commit holds settings, `config` counts for all
+    /// times.
     ///
     /// # Errors
     /// When the repository cannot be read.
@@ -123,6 +127,10 @@ impl RulesOfTime {
             versions[..later].last().and_then(|(_, blob)| *blob)
         };
         let (mut versions, mut configs): (Vec<PolicyVersion>, _) = (Vec::new(), Vec::new());
+        let mut removals = Vec::new();
+        // What was read last, of either file.
+        let (mut settings, mut is_there) = (None, false);
+        let mut schema = None;
         let mut from = i64::MIN;
         let mut passed = 0;
         for change in changes {
@@ -137,12 +145,29 @@ impl RulesOfTime {
                 from = from.max(arrival.at.timestamp());
             }
             passed = place + 1;
-            let (settings, schema) = (at(&input.settings, change), at(&input.schemas, change));
+            let commit = input.commits[place].id;
+            let moment = DateTime::from_timestamp(from, 0).unwrap_or_default();
+            let written = at(&input.settings, change);
+            if written.is_none() && is_there {
+                let by = ledger.commit_author(commit)?;
+                removals.push(SettingsRemoval { at: moment, commit, by });
+            }
+            is_there = written.is_some();
+            let before = (settings, schema);
+            if parse_settings(ledger, written)?.is_some() {
+                settings = written;
+            }
+            let asked = at(&input.schemas, change);
+            if required_answers(ledger, asked)?.is_some() {
+                schema = asked;
+            }
             let Some((config, reading)) = parse_settings(ledger, settings)? else { continue };
             let Some(required) = required_answers(ledger, schema)? else { continue };
-            let commit = input.commits[place].id;
+            if before == (settings, schema) {
+                continue;
+            }
             versions.push(PolicyVersion {
-                from: DateTime::from_timestamp(from, 0).unwrap_or_default(),
+                from: moment,
                 commit: Some(commit),
                 by: ledger.commit_author(commit)?,
                 settings,
@@ -156,7 +181,7 @@ impl RulesOfTime {
             configs.push(config);
         }
         Ok(match Policies::new(versions) {
-            Some(policies) => Self { policies, configs },
+            Some(policies) => Self { policies: policies.with_removals(removals), configs },
             None => Self::unchanged(config),
         })
     }
@@ -190,7 +215,7 @@ pub fn last_settings(
 }
 
 /// Settings by their names, as they are written.
-type ReadingSettings = BTreeMap<String, String>;
+pub(super) type ReadingSettings = BTreeMap<String, String>;
 
 fn parse_settings(
     ledger: &Ledger,
@@ -219,10 +244,12 @@ fn reading_settings(settings: &[u8]) -> ReadingSettings {
     found
 }
 
-fn flatten(name: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+pub(super) fn flatten(name: &str, value: &Value, found: &mut BTreeMap<String, String>) {
     match value {
         Value::Null => {}
         Value::Object(fields) => {
+            // That it is there says which CRM it is, whatever is set in it.
+            found.insert(name.to_owned(), "{}".to_owned());
             for (field, value) in fields {
                 flatten(&format!("{name}.{field}"), value, found);
             }
@@ -374,12 +401,35 @@ pub fn audit(
     rules: &RulesOfTime,
     request: &AuditRequest<'_>,
 ) -> Result<AuditReport, WorkflowError> {
+    with_input(ledgers, config, rules, request, audit::audit)
+}
+
+/// The class of each deal, as [`audit`] gives it, and what could not be read.
+///
+/// # Errors
+/// When no ledger is given.
+pub(super) fn classes(
+    ledgers: &[LedgerInput],
+    config: &Config,
+    rules: &RulesOfTime,
+    request: &AuditRequest<'_>,
+) -> Result<(Vec<DealRow>, Vec<Gap>), WorkflowError> {
+    with_input(ledgers, config, rules, request, audit::classes)
+}
+
+fn with_input<T>(
+    ledgers: &[LedgerInput],
+    config: &Config,
+    rules: &RulesOfTime,
+    request: &AuditRequest<'_>,
+    judge: impl FnOnce(&AuditInput<'_>) -> T,
+) -> Result<T, WorkflowError> {
     let Some((first, more)) = ledgers.split_first() else {
         return Err(WorkflowError::Template("no ledger was named".to_owned()));
     };
     let keys = ledgers.iter().flat_map(|ledger| &ledger.handoffs).map(|handoff| &handoff.key);
     refuse_other_name(keys, request.population)?;
-    Ok(audit::audit(&AuditInput {
+    Ok(judge(&AuditInput {
         population: request.population,
         signatures: request.signatures,
         window: request.window,
@@ -393,6 +443,18 @@ pub fn audit(
         generated_by: concat!("handoff ", env!("CARGO_PKG_VERSION")),
         command: request.command,
     }))
+}
+
+/// Whether two sets of settings, each in force all the time, give every deal of one
+/// population the same class.
+pub(super) fn judge_alike(one: &Config, other: &Config) -> bool {
+    let of = |config: &Config| {
+        let scope = config.scope.iter();
+        let scope: Vec<_> =
+            scope.map(|rule| (rule.when.source().to_owned(), rule.reason.clone())).collect();
+        (format!("{:?}", policy_of(config)), scope)
+    };
+    of(one) == of(other)
 }
 
 /// Refuses the deals of an export that the ledger knows by the same ids under another
@@ -623,6 +685,16 @@ fn read_ledger(
     }
     input.checkpoint_faults = chain.faults;
     input.notes = chain.notes;
+    match read.checkpoints.required {
+        true => input.gaps.extend(chain.unchecked.into_iter().map(|why| Gap {
+            what: "the checkpoints, which are required".to_owned(),
+            why,
+            help: Some(
+                "Audit again when the remote answers; `handoff verify` tries it.".to_owned(),
+            ),
+        })),
+        false => input.notes.extend(chain.unchecked),
+    }
     input.web = ledger.web_links().map(|links| WebAddress {
         folders: format!("{}/", links.folder("").trim_end_matches('/')),
         commits: format!("{}/commit/", links.project()),

@@ -23,8 +23,11 @@ pub struct CheckpointChain {
     pub checkpoints: Vec<audit::CheckpointReport>,
     /// What is wrong with no single one of them.
     pub faults: Vec<String>,
-    /// What could not be looked at, in words.
+    /// What a person should know of how it was read.
     pub notes: Vec<String>,
+    /// What could not be looked at, in words: a chain that is required is not proved by
+    /// what is left.
+    pub unchecked: Vec<String>,
     /// By a checkpoint's name: when it was there by its timestamp, or why that one does not count.
     /// Only where certificates to trust were given.
     pub timestamps: BTreeMap<String, Result<DateTime<Utc>, String>>,
@@ -42,7 +45,7 @@ impl CheckpointChain {
                 Ok(Containment::InPlace) => {}
                 Ok(Containment::BehindMerge(merge)) => checkpoint.displaced_by = Some(merge),
                 Ok(Containment::Gone) => checkpoint.contained = false,
-                Err(error) => self.notes.push(format!(
+                Err(error) => self.unchecked.push(format!(
                     "whether the history still holds what {} saw cannot be told: {}",
                     checkpoint.name,
                     shorten(&error.to_string(), 200)
@@ -96,7 +99,7 @@ pub fn read_chain(
                 let refused = found.odd.into_iter();
                 odd.extend(refused.map(|(name, why)| (name, (why, Some(remote.clone())))));
             }
-            Err(error) => chain.notes.push(format!(
+            Err(error) => chain.unchecked.push(format!(
                 "the checkpoints of {remote} could not be fetched: {}",
                 shorten(&error.to_string(), 200)
             )),

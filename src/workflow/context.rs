@@ -243,7 +243,7 @@ impl std::fmt::Display for NotPushed {
         let Self { remote, reason, help } = self;
         write!(
             f,
-            "the commit is safe here and is not on {remote}: {reason}; {help}; every later handoff command tries it again"
+            "the commit is safe here and is not on {remote}: {reason}; {help}; `handoff deliver`, `handoff serve` and every later command that writes try it again"
         )
     }
 }

@@ -26,13 +26,14 @@ const INSTALL: &str = ".github/actions/handoff/action.yml";
 const PACKAGE: &str = env!("CARGO_PKG_NAME");
 
 const VALIDATE: &str = ".github/workflows/handoff-validate.yml";
+const PLAN: &str = ".github/workflows/handoff-plan.yml";
 const SIGN: &str = ".github/workflows/handoff-sign.yml";
 const FORM: &str = ".github/workflows/handoff-form.yml";
 const SYNC: &str = ".github/workflows/handoff-sync.yml";
 const AUDIT: &str = ".github/workflows/handoff-audit.yml";
 
 /// Every file that may be made here.
-const PATHS: [&str; 6] = [VALIDATE, SIGN, FORM, SYNC, AUDIT, INSTALL];
+const PATHS: [&str; 7] = [VALIDATE, PLAN, SIGN, FORM, SYNC, AUDIT, INSTALL];
 
 /// The actions, by commit. Dependabot raises them in a ledger, and a ledger's
 /// own pins are kept.
@@ -196,6 +197,7 @@ pub(super) fn make(
     };
     let nothing = || context! {};
     add(VALIDATE, include_str!("../../templates/init/workflows/validate.yml"), nothing())?;
+    add(PLAN, include_str!("../../templates/init/workflows/plan.yml"), nothing())?;
     add(SIGN, include_str!("../../templates/init/workflows/sign.yml"), nothing())?;
     if wants_form(config) {
         add(FORM, include_str!("../../templates/init/workflows/form.yml"), nothing())?;

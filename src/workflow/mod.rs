@@ -80,6 +80,6 @@ pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, check_touches, key_of_task, may_tell_more, sync, sync_many};
 pub use validate::{Validated, Which, path_inside, validate};
 pub use why::{
-    EarlierAnswer, SOURCE_CHANGED, SourceNow, SourcedAnswer, UNSOURCED_ANSWER, Why, WrittenIn,
-    check_sources, fields_called, why,
+    AskedDocuments, EarlierAnswer, NamedDocument, SOURCE_CHANGED, SourceNow, SourcedAnswer,
+    UNSOURCED_ANSWER, Unasked, Why, WrittenIn, check_sources, fields_called, why,
 };

@@ -2,20 +2,27 @@
 //! is merged: two sets of settings over the same deals, histories and briefs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use super::audit::{AuditRequest, RulesOfTime, audit};
+use super::audit::{self, AuditRequest, ReadingSettings, RulesOfTime};
 use super::compose::{Known, compose};
-use super::deal::{DealSource, find_deal};
+use super::deal::{DealSource, Found, find_deal};
 use super::documents::{DocumentDecision, decide_for_all};
-use super::{Context, Horizon, WorkflowError, keys_within};
+use super::refresh::signature_of;
+use super::{Context, Horizon, WorkflowError, handoff_of, keys_within};
 use crate::audit::{Class, DealRow, Differences, LedgerInput, SignaturesInput};
-use crate::brief::{Brief, Completeness, changed_answers};
+use crate::brief::{Brief, Completeness, Event, EventKind, View, changed_answers};
 use crate::config::CompiledDocumentRule;
+use crate::deliver::{
+    Audience, DeliveryError, Handoff, Medium, Message, MessageKind, Messages, Reminder, TaskForm,
+};
 use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
+use crate::yaml;
 
 /// What a plan looks at; both sides share it.
 pub struct PlanRequest<'a> {
@@ -36,7 +43,15 @@ pub struct PlanRequest<'a> {
     pub last: usize,
     /// The revision whose settings are compared with, as it was named.
     pub base: &'a str,
+    /// What writes the messages, by the templates and settings of the base and of the
+    /// new side.
+    pub messages: [&'a Messages; 2],
+    /// `handoff.yaml` of the base and of the new side.
+    pub settings: [&'a [u8]; 2],
 }
+
+/// The messages of so many of the newest handoffs are compared.
+const MESSAGES: usize = 50;
 
 /// The kinds of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -58,11 +73,16 @@ pub enum ChangeKind {
     Deadline,
     /// The page of a brief would read differently.
     Page,
+    /// A message, task or project of a handoff would read differently.
+    Message,
+    /// A setting differs whose effect none of the others shows: who may approve,
+    /// what proves a first touch, whom reminders go to, where things are sent.
+    Setting,
 }
 
 impl ChangeKind {
     /// All of them, in the order of every output.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Class,
         Self::Document,
         Self::Incomplete,
@@ -71,6 +91,8 @@ impl ChangeKind {
         Self::Deadline,
         Self::Answer,
         Self::Page,
+        Self::Message,
+        Self::Setting,
     ];
 
     /// The word used in JSON and on the command line.
@@ -85,6 +107,8 @@ impl ChangeKind {
             Self::Csm => "csm",
             Self::Deadline => "deadline",
             Self::Page => "page",
+            Self::Message => "message",
+            Self::Setting => "setting",
         }
     }
 
@@ -100,6 +124,8 @@ impl ChangeKind {
             Self::Deadline => "deadlines that move",
             Self::Answer => "answers that change",
             Self::Page => "pages that read differently",
+            Self::Message => "messages and tasks that read differently",
+            Self::Setting => "other settings that differ",
         }
     }
 }
@@ -110,12 +136,13 @@ pub struct PlanChange {
     /// What kind of change it is.
     pub kind: ChangeKind,
     /// The handoff's key, or the one it would have; for a document its
-    /// provider and id, `pandadoc/f9CbJKS4ZAs6nU629cuowb`.
+    /// provider and id, `pandadoc/f9CbJKS4ZAs6nU629cuowb`; for a setting
+    /// `handoff.yaml`.
     pub key: String,
     /// The customer or deal, where a name is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The answer's field, dotted; only for answers.
+    /// The answer's field or the setting, dotted; of a message which one, `mail`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// With the settings of the base; absent where there was nothing.
@@ -190,9 +217,17 @@ pub async fn plan(
     let mut changes = Vec::new();
     let mut gaps: Vec<Gap> = request.gaps.to_vec();
     let (rows, of_nobody) = classes(base, head, request, &mut changes, &mut gaps)?;
-    let composed =
-        answers(base, head, request, (&rows, &of_nobody), &mut changes, &mut gaps).await?;
-    let briefs = pages(base, head, request.window, &mut changes, &mut gaps)?;
+    let (briefs, newest) = pages(base, head, request.window, &mut changes, &mut gaps)?;
+    let composed = match head.crm {
+        Some(_) => {
+            answers(base, head, request, (&rows, &of_nobody), &mut changes, &mut gaps).await?
+        }
+        None => {
+            answers_of_briefs(base, head, &newest[..newest.len().min(request.last)], &mut changes)?
+        }
+    };
+    messages(base, head, request, &newest[..newest.len().min(MESSAGES)], &mut changes)?;
+    settings(request.settings, &mut changes);
     if let Some(asked) = request.signatures {
         documents(base, head, asked, request, &mut changes);
         gaps.extend(asked.gaps.iter().cloned());
@@ -241,16 +276,24 @@ fn classes(
             differences: &Differences::new(),
             command: "",
         };
-        audit(request.ledgers, &side.config, &RulesOfTime::unchanged(&side.config), &asked)
+        let rules = RulesOfTime::unchanged(&side.config);
+        let (rows, gaps) = audit::classes(request.ledgers, &side.config, &rules, &asked)?;
+        let rows = rows.into_iter().map(|row| (row.key.to_string(), row));
+        Ok::<_, WorkflowError>((rows.collect::<BTreeMap<String, DealRow>>(), gaps))
     };
-    let before = run(base, request.base_population)?;
-    let after = run(head, request.population)?;
-    gaps.extend(before.gaps);
-    gaps.extend(after.gaps);
-    let before: BTreeMap<String, DealRow> =
-        before.deals.into_iter().map(|row| (row.key.to_string(), row)).collect();
-    let after: BTreeMap<String, DealRow> =
-        after.deals.into_iter().map(|row| (row.key.to_string(), row)).collect();
+    let (after, unread) = run(head, request.population)?;
+    gaps.extend(unread);
+    let is_out = |row: &DealRow| row.class == Class::Excluded;
+    // What is read once and judged by the same rules needs no second look.
+    if std::ptr::eq(request.base_population, request.population)
+        && audit::judge_alike(&base.config, &head.config)
+    {
+        let of_nobody = after.values().filter(|row| is_out(row)).map(|row| row.deal_id.clone());
+        let of_nobody = of_nobody.collect();
+        return Ok((after, of_nobody));
+    }
+    let (before, unread) = run(base, request.base_population)?;
+    gaps.extend(unread);
     let told = |row: &DealRow| match (&row.reason, row.class) {
         (Some(reason), Class::Excluded) => format!("{}: {reason}", row.class.as_str()),
         _ => row.class.as_str().to_owned(),
@@ -269,10 +312,8 @@ fn classes(
     for (_, row) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
         changes.push(PlanChange { before: Some(told(row)), ..of_row(ChangeKind::Class, row) });
     }
-    let is_out = |rows: &BTreeMap<String, DealRow>, key: &str| {
-        rows.get(key).is_some_and(|row| row.class == Class::Excluded)
-    };
-    let of_nobody = after.iter().filter(|(key, _)| is_out(&before, key) && is_out(&after, key));
+    let was_out = |key: &String| before.get(key).is_some_and(is_out);
+    let of_nobody = after.iter().filter(|(key, row)| was_out(key) && is_out(row));
     let of_nobody = of_nobody.map(|(_, row)| row.deal_id.clone()).collect();
     Ok((after, of_nobody))
 }
@@ -333,42 +374,78 @@ async fn answers(
         let value = rows.get(found.key.as_str()).and_then(|row| row.value.as_ref());
         let (kind, value) = (ChangeKind::Answer, value.map(Money::shown));
         let blank = PlanChange::blank(kind, found.key.as_str(), deal.name.clone(), value);
-        completeness((base, &before), (head, &after), &blank, changes);
-        for changed in changed_answers(&head.schema, &before, &after) {
-            let (kind, field) = match changed.field.as_str() {
-                // Its words name the deadline.
-                "first_action.instruction" if due(&before) != due(&after) => continue,
-                "first_action.due" => (ChangeKind::Deadline, None),
-                field if field.starts_with("first_action.owner") => (ChangeKind::Csm, None),
-                field => (ChangeKind::Answer, Some(field.to_owned())),
-            };
-            let (was, is) = match kind {
-                ChangeKind::Csm => (csm(&before), csm(&after)),
-                _ => (changed.before, changed.after),
-            };
-            changes.push(PlanChange { kind, field, before: was, after: is, ..blank.clone() });
-        }
+        compared(base, head, (&before, &after), &blank, changes);
+    }
+    Ok(composed)
+}
+
+/// What two briefs of one handoff differ in.
+fn compared(
+    base: &Context,
+    head: &Context,
+    (before, after): (&serde_json::Value, &serde_json::Value),
+    blank: &PlanChange,
+    changes: &mut Vec<PlanChange>,
+) {
+    completeness((base, before), (head, after), blank, changes);
+    for changed in changed_answers(&head.schema, before, after) {
+        let (kind, field) = match changed.field.as_str() {
+            // Its words name the deadline.
+            "first_action.instruction" if due(before) != due(after) => continue,
+            "first_action.due" => (ChangeKind::Deadline, None),
+            field if field.starts_with("first_action.owner") => (ChangeKind::Csm, None),
+            field => (ChangeKind::Answer, Some(field.to_owned())),
+        };
+        let (was, is) = match kind {
+            ChangeKind::Csm => (csm(before), csm(after)),
+            _ => (changed.before, changed.after),
+        };
+        changes.push(PlanChange { kind, field, before: was, after: is, ..blank.clone() });
+    }
+}
+
+/// Makes the briefs of the newest handoffs with both settings from what the ledger has of
+/// their documents, as if each were handed over now: where no CRM is connected.
+fn answers_of_briefs(
+    base: &Context,
+    head: &Context,
+    newest: &[Key],
+    changes: &mut Vec<PlanChange>,
+) -> Result<usize, WorkflowError> {
+    let mut composed = 0;
+    for key in newest {
+        let Some(stored) = head.stored(key, None)? else { continue };
+        let Some(brief) = stored.brief.as_ref().filter(|brief| brief.view().is_signed()) else {
+            continue;
+        };
+        composed += 1;
+        let signature = signature_of(head, &stored, brief);
+        let found = Found::of_document(key.clone(), None, &signature, Vec::new());
+        let known = |_: &serde_json::Value| Known::default();
+        let made = |side| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
+        let blank = PlanChange { kind: ChangeKind::Answer, ..of_brief(key, brief) };
+        compared(base, head, (&made(base), &made(head)), &blank, changes);
     }
     Ok(composed)
 }
 
 /// Looks at the briefs that the ledger has: whether they answer everything, and
-/// their page.
+/// their page. Gives how many, and their keys, those that were signed last first.
 fn pages(
     base: &Context,
     head: &Context,
     window: Window,
     changes: &mut Vec<PlanChange>,
     gaps: &mut Vec<Gap>,
-) -> Result<usize, WorkflowError> {
+) -> Result<(usize, Vec<Key>), WorkflowError> {
     let since = window.from.unwrap_or(DateTime::<Utc>::MIN_UTC);
     let (keys, unread) = keys_within(head, Horizon { since })?;
     gaps.extend(unread);
-    let mut briefs = 0;
+    let mut newest = Vec::new();
     for key in keys {
         let Some(stored) = head.stored(&key, None)? else { continue };
         let Some(brief) = stored.brief else { continue };
-        briefs += 1;
+        newest.push((std::cmp::Reverse(brief.view().signed_at()), key.clone()));
         let blank = of_brief(&key, &brief);
         completeness((base, brief.json()), (head, brief.json()), &blank, changes);
         let marks = &stored.confirmed;
@@ -378,7 +455,141 @@ fn pages(
             changes.push(PlanChange { kind: ChangeKind::Page, before, after, ..blank });
         }
     }
-    Ok(briefs)
+    newest.sort();
+    Ok((newest.len(), newest.into_iter().map(|(_, key)| key).collect()))
+}
+
+/// Writes the messages of handoffs by both sides.
+fn messages(
+    base: &Context,
+    head: &Context,
+    request: &PlanRequest<'_>,
+    newest: &[Key],
+    changes: &mut Vec<PlanChange>,
+) -> Result<(), WorkflowError> {
+    let [of_base, of_head] = request.messages;
+    for key in newest {
+        let Some(stored) = head.stored(key, None)? else { continue };
+        let Some(brief) = &stored.brief else { continue };
+        let written = |side: &Context, messages: &Messages| {
+            let Some(handoff) = handoff_of(side, key, &stored)? else { return Ok(Vec::new()) };
+            let form = side.config.deliver.task_form();
+            messages_of(messages, &handoff, form, side.now)
+                .map_err(|error| WorkflowError::Template(error.to_string()))
+        };
+        let (before, after) = (written(base, of_base)?, written(head, of_head)?);
+        for ((name, was), (_, is)) in before.iter().zip(&after).filter(|(was, is)| was != is) {
+            let (before, after) = first_difference(was, is);
+            let field = Some((*name).to_owned());
+            let kind = ChangeKind::Message;
+            changes.push(PlanChange { kind, field, before, after, ..of_brief(key, brief) });
+        }
+    }
+    Ok(())
+}
+
+/// Each text that may leave for a handoff, by what it is called: also those that it had no
+/// reason for yet.
+fn messages_of(
+    messages: &Messages,
+    handoff: &Handoff,
+    form: TaskForm,
+    now: DateTime<Utc>,
+) -> Result<Vec<(&'static str, String)>, DeliveryError> {
+    let medium = Medium::Markdown;
+    let whole = |message: Message| format!("{}\n{}", message.title, message.body);
+    if !View::of(&handoff.brief).is_signed() {
+        let asked =
+            messages.again(handoff, &MessageKind::Drafted, medium, Audience::Shared, None)?;
+        return Ok(vec![("draft", whole(messages.draft(handoff)?)), ("question", whole(asked))]);
+    }
+    let after = |event| {
+        let mut handoff = handoff.clone();
+        handoff.timeline.events.push(Event::new(now, event, "plan"));
+        handoff
+    };
+    let again = |handoff: &Handoff, kind: &MessageKind| {
+        messages.again(handoff, kind, medium, Audience::Shared, None).map(whole)
+    };
+    let reminder = Reminder {
+        id: "plan".to_owned(),
+        escalates: false,
+        what: "the first touch".to_owned(),
+        due: now,
+        to: Vec::new(),
+    };
+    let tasks = messages.tasks(handoff)?;
+    let tasks = tasks.iter().map(|task| json!(task).to_string()).collect::<Vec<_>>();
+    Ok(vec![
+        ("task", whole(messages.task(handoff, form, medium)?)),
+        ("notice", whole(messages.of_event(EventKind::Notified, handoff, medium)?)),
+        ("mail", whole(messages.of_event(EventKind::Emailed, handoff, medium)?)),
+        ("return", again(&after(EventKind::Returned), &MessageKind::Returned)?),
+        ("re-submission", again(&after(EventKind::Resubmitted), &MessageKind::Changed)?),
+        ("change", again(&after(EventKind::Corrected), &MessageKind::Changed)?),
+        ("reminder", again(handoff, &MessageKind::Reminder(Arc::new(reminder)))?),
+        ("project", whole(messages.of_event(EventKind::ProjectStarted, handoff, medium)?)),
+        ("onboarding tasks", tasks.join("\n")),
+        ("welcome", messages.welcome(handoff).to_string()),
+    ])
+}
+
+/// The settings whose effect on deals, briefs, documents and deadlines is shown by what they
+/// do, so that they need no line of their own.
+const SHOWN_BY_EFFECT: [&str; 13] = [
+    "version",
+    "timezone",
+    "crm",
+    "map",
+    "brief",
+    "scope",
+    "handoff_within",
+    "first_touch.within",
+    "first_touch.calendar",
+    "documents",
+    "team.csms",
+    "team.assign",
+    "team.fallback",
+];
+
+/// Settings under these names that no effect shows.
+const OF_CRM: [&str; 4] = ["update_closed_won", "closed_won_from", "webhook", "stage"];
+
+/// Names every other setting that differs, as it is written.
+fn settings(settings: [&[u8]; 2], changes: &mut Vec<PlanChange>) {
+    let [before, after] = settings.map(|bytes| {
+        let mut found = ReadingSettings::new();
+        if let Ok(written) = yaml::read(bytes).map(yaml::Node::into_json) {
+            for (name, value) in written.as_object().into_iter().flatten() {
+                audit::flatten(name, value, &mut found);
+            }
+        }
+        found
+    });
+    let is_shown = |name: &str| {
+        let of_crm = name.starts_with("crm.") && name.split('.').any(|it| OF_CRM.contains(&it));
+        let inside = |shown: &str| {
+            name.strip_prefix(shown).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        !of_crm && SHOWN_BY_EFFECT.into_iter().any(inside)
+            || name.starts_with("esign.") && name.contains(".documents")
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    // What is inside says enough of what is around it.
+    let is_around = |name: &str| {
+        names.iter().any(|it| it.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    };
+    for name in names.iter().copied().filter(|name| !is_shown(name) && !is_around(name)) {
+        let (was, is) = (before.get(name).cloned(), after.get(name).cloned());
+        if was != is {
+            changes.push(PlanChange {
+                field: Some(name.clone()),
+                before: was,
+                after: is,
+                ..PlanChange::blank(ChangeKind::Setting, "handoff.yaml", None, None)
+            });
+        }
+    }
 }
 
 /// Decides what each completed document is by the rules of both sides.
@@ -479,13 +690,17 @@ fn csm(brief: &serde_json::Value) -> Option<String> {
     name.as_str().map(str::to_owned)
 }
 
-/// The first line in which two pages differ.
+/// The first line in which two texts differ; blank ones only where no other does.
 fn first_difference(before: &str, after: &str) -> (Option<String>, Option<String>) {
-    let (mut was, mut is) = (before.lines(), after.lines());
-    loop {
-        match (was.next(), is.next()) {
-            (Some(one), Some(other)) if one == other => {}
-            (one, other) => return (one.map(str::to_owned), other.map(str::to_owned)),
+    let of = |wanted: fn(&&str) -> bool| {
+        let (mut was, mut is) = (before.lines().filter(wanted), after.lines().filter(wanted));
+        loop {
+            match (was.next(), is.next()) {
+                (None, None) => return None,
+                (Some(one), Some(other)) if one == other => {}
+                (one, other) => return Some((one.map(str::to_owned), other.map(str::to_owned))),
+            }
         }
-    }
+    };
+    of(|line| !line.trim().is_empty()).or_else(|| of(|_| true)).unwrap_or_default()
 }

@@ -7,7 +7,8 @@ use super::Remarks;
 use super::context::{Context, WorkflowError};
 use super::store::{LOCK_WAIT, Stored, commit};
 use crate::brief::{
-    Brief, Proposals, ProposedAnswer, ToolProposal, is_placeholder, put_answer, question, violation,
+    Brief, Proposals, ProposedAnswer, ToolProposal, is_blank, is_placeholder, put_answer, question,
+    violation,
 };
 use crate::deliver::BranchRequest;
 use crate::ledger::{Change, blob_id};
@@ -132,7 +133,9 @@ fn checked(
     let named = quoted(field);
     let pointer = format!("/{}", field.replace('.', "/"));
     let Some(cite) = proposed.citation() else {
-        return Err(format!("{named} has no citation; say where the answer is taken from"));
+        return Err(format!(
+            "{named} has no citation; say where the answer is taken from, in words that somebody can look up"
+        ));
     };
     let outline = context.schema.outline();
     let section = pointer.split('/').nth(1).unwrap_or_default();
@@ -146,7 +149,7 @@ fn checked(
     }
     let is_open = match before.pointer(&pointer) {
         None | Some(Value::Null) => true,
-        Some(Value::String(text)) => text.trim().is_empty() || is_placeholder(text),
+        Some(value @ Value::String(text)) => is_blank(value) || is_placeholder(text),
         Some(Value::Array(items)) => items.is_empty(),
         Some(Value::Object(fields)) => fields.is_empty() || fields.contains_key("unknown"),
         Some(_) => false,
@@ -158,7 +161,7 @@ fn checked(
     }
     let answers_nothing = match &proposed.answer {
         Value::Null => true,
-        Value::String(text) => text.trim().is_empty() || is_placeholder(text),
+        value @ Value::String(text) => is_blank(value) || is_placeholder(text),
         Value::Object(fields) => fields.contains_key("unknown"),
         _ => false,
     };

@@ -2,17 +2,19 @@
 //! was written, and for what people wrote the commit. Everything is read from
 //! the ledger itself, so that it holds without the CRM.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::compose::{Known, compose};
 use super::context::{Context, WorkflowError};
+use super::deal::Found;
 use super::link_page::stored_anywhere;
 use super::refresh::{composed_again, readable, signature_of};
-use super::sources::{composed_sources, read_sources};
+use super::sources::{SourcesByPointer, composed_sources, read_sources};
 use super::store::Stored;
 use crate::brief::{
     AnswerSource, Brief, BriefSources, Event, EventKind, Field, Proposals, Shape, SourceKind,
@@ -21,7 +23,7 @@ use crate::brief::{
 use crate::crm::CrmError;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::ledger::FileVersion;
-use crate::model::Key;
+use crate::model::{Key, Signature};
 use crate::text::{one_line, quoted, shorten};
 
 /// The commit in which an answer came to stand as it does.
@@ -82,6 +84,9 @@ pub struct SourcedAnswer {
     /// What the source says now, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<SourceNow>,
+    /// With `--check`: why the document that it came from was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_asked: Option<String>,
 }
 
 /// The answers of one brief with their sources.
@@ -243,6 +248,7 @@ impl Telling<'_> {
             since: None,
             before: Vec::new(),
             now: None,
+            not_asked: None,
         };
         let readable: Vec<usize> =
             (0..self.versions.len()).filter(|at| self.versions[*at].1.is_some()).collect();
@@ -440,7 +446,11 @@ pub static SOURCE_CHANGED: Rule = Rule {
 ///
 /// # Errors
 /// When the CRM cannot be asked, or the ledger cannot be read.
-pub async fn check_sources(context: &Context, why: &mut Why) -> Result<(), WorkflowError> {
+pub async fn check_sources(
+    context: &Context,
+    why: &mut Why,
+    documents: &AskedDocuments,
+) -> Result<(), WorkflowError> {
     let none = || WorkflowError::NoHandoff(why.key.clone());
     let stored = stored_anywhere(context, &why.key)?.ok_or_else(none)?;
     let brief = stored.brief.as_ref().ok_or_else(none)?;
@@ -448,6 +458,23 @@ pub async fn check_sources(context: &Context, why: &mut Why) -> Result<(), Workf
     if asks && let Some(gap) = ask(context, &stored, brief, &mut why.answers).await? {
         why.gaps.push(gap);
         why.complete = false;
+    }
+    for document in why.documents() {
+        let said = match documents.get(&document) {
+            Some(Ok(signature)) => Ok(&**signature),
+            Some(Err(unasked)) => Err(unasked.why.clone()),
+            None => Err("its provider is not asked".to_owned()),
+        };
+        if let Some(Err(Unasked { is_gap: true, why: reason })) = documents.get(&document) {
+            let (provider, id) = &document;
+            why.gaps.push(format!("{provider} was not asked about document {id}: {reason}"));
+            why.complete = false;
+        }
+        let answers = why.answers.iter_mut().filter(|it| is_of(it, &document));
+        match said {
+            Ok(signature) => compare_document(context, &stored, brief, signature, answers),
+            Err(reason) => answers.for_each(|answer| answer.not_asked = Some(reason.clone())),
+        }
     }
     let file = format!("{}/brief.yaml", stored.folder);
     for answer in &why.answers {
@@ -481,7 +508,12 @@ pub async fn check_sources(context: &Context, why: &mut Why) -> Result<(), Workf
                 said(then),
                 said(now)
             );
-            let help = format!("`handoff refresh {}` takes over what the CRM says", why.key);
+            let help = match answer.source.from {
+                SourceKind::Document => {
+                    "a signed document does not change by itself: see it at its provider".to_owned()
+                }
+                _ => format!("`handoff refresh {}` takes over what the CRM says", why.key),
+            };
             why.findings.push(finding(&SOURCE_CHANGED, message).help(help));
         }
     }
@@ -510,12 +542,23 @@ async fn ask(
     let snapshot = context.ledger.snapshot()?;
     let (found, theirs, _) = composed_again(context, &snapshot, stored, brief, deal);
     let sources = composed_sources(context, &found, true, &theirs);
-    for answer in answers.iter_mut().filter(|it| it.source.from == SourceKind::Crm) {
-        let pointer = brief_answers(brief.json()).into_iter().find(|it| it.field == answer.field);
-        let Some(pointer) = pointer.map(|it| it.pointer) else { continue };
+    let answers = answers.iter_mut().filter(|it| it.source.from == SourceKind::Crm);
+    compare(answers, brief, &sources, &theirs);
+    Ok(None)
+}
+
+/// Holds answers against what a source gives now.
+fn compare<'a>(
+    answers: impl Iterator<Item = &'a mut SourcedAnswer>,
+    brief: &Brief,
+    sources: &SourcesByPointer,
+    theirs: &Value,
+) {
+    for answer in answers {
+        let Some(pointer) = pointer_of(brief, answer) else { continue };
         let mut differs = BTreeMap::new();
         if answer.source.expression.is_some() {
-            let now = nearest_above(&sources, &pointer);
+            let now = nearest_above(sources, &pointer);
             for (name, then) in &answer.source.reads {
                 // What the answer was built on has a source of its own.
                 if name.starts_with("brief.") || name.starts_with("first_touch") {
@@ -542,7 +585,71 @@ async fn ask(
         }
         answer.now = Some(SourceNow { same: differs.is_empty(), differs });
     }
-    Ok(None)
+}
+
+fn pointer_of(brief: &Brief, answer: &SourcedAnswer) -> Option<String> {
+    let found = brief_answers(brief.json()).into_iter().find(|it| it.field == answer.field);
+    found.map(|it| it.pointer)
+}
+
+/// A document by its provider's name and its id.
+pub type NamedDocument = (String, String);
+
+/// What the providers say of documents now, or why one was not asked.
+pub type AskedDocuments = BTreeMap<NamedDocument, Result<Box<Signature>, Unasked>>;
+
+/// Why a provider was not asked about a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    /// Why.
+    pub why: String,
+    /// Whether it should have told: not where it has no API, or no key for it.
+    pub is_gap: bool,
+}
+
+impl Why {
+    /// The documents that its answers came from.
+    #[must_use]
+    pub fn documents(&self) -> BTreeSet<NamedDocument> {
+        let of_documents = self.answers.iter().map(|answer| &answer.source);
+        let of_documents = of_documents.filter(|source| source.from == SourceKind::Document);
+        of_documents
+            .filter_map(|source| Some((source.name.clone()?, source.reference.clone()?)))
+            .collect()
+    }
+}
+
+fn is_of(answer: &SourcedAnswer, (name, id): &NamedDocument) -> bool {
+    let source = &answer.source;
+    source.from == SourceKind::Document
+        && source.name.as_ref() == Some(name)
+        && source.reference.as_ref() == Some(id)
+}
+
+/// Holds answers against what their document gives by itself.
+fn compare_document<'a>(
+    context: &Context,
+    stored: &Stored,
+    brief: &Brief,
+    signature: &Signature,
+    answers: impl Iterator<Item = &'a mut SourcedAnswer>,
+) {
+    let key = stored.timeline.key.clone();
+    let found = Found::of_document(key, None, signature, Vec::new());
+    let known = |_: &Value| Known::default();
+    let composed = compose(context, &found, true, None, None, &BTreeMap::new, &known).brief;
+    let sources = composed_sources(context, &found, true, &composed);
+    let mut asked = Vec::new();
+    for answer in answers {
+        // A later document is one of several, and a deal more than its document says.
+        let Some(pointer) = pointer_of(brief, answer) else { continue };
+        if answer.source.expression.is_none() && !pointer.starts_with("/signature") {
+            answer.not_asked = Some("its document does not say it alone".to_owned());
+        } else {
+            asked.push(answer);
+        }
+    }
+    compare(asked.into_iter(), brief, &sources, &composed);
 }
 
 fn rfc3339(at: DateTime<Utc>) -> String {

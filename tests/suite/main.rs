@@ -72,6 +72,7 @@ mod network;
 mod paths;
 mod pipedrive;
 mod plan;
+mod plan_workflow;
 mod promises;
 mod propose;
 mod pull_request;

@@ -237,6 +237,8 @@ struct Observed {
     signed: BTreeMap<String, Value>,
     lacking: BTreeMap<(String, bool), BTreeSet<String>>,
     pages: BTreeMap<String, String>,
+    /// What each target would be sent.
+    texts: BTreeMap<String, String>,
 }
 
 const NEWEST: [&str; 2] = ["9876543217", "9876543212"];
@@ -310,6 +312,8 @@ fn observe(sandbox: &Sandbox, number: usize) -> Observed {
         let key = folder.split("--").nth(1).unwrap().split('/').next().unwrap();
         let page = sandbox.handoff("l", &["render", key]).exits(0).stdout;
         seen.pages.insert(key.to_owned(), page);
+        let texts = sandbox.handoff("l", &["render", key, "--preview"]).exits(0).stdout;
+        seen.texts.insert(key.to_owned(), texts);
     }
     seen
 }
@@ -511,8 +515,19 @@ fn assert_plans(part: usize) {
                 (word("kind"), word("key"), word("field"))
             })
             .collect();
-        let expected = differences(&before, &observe(&sandbox, number + 1));
+        let after = observe(&sandbox, number + 1);
+        let mut expected = differences(&before, &after);
+        if *name == "a place" {
+            let setting = ["setting", "handoff.yaml", "deliver.outbox.dir"].map(str::to_owned);
+            expected.insert(setting.into());
+        }
+        let (texts, told): (BTreeSet<_>, BTreeSet<_>) =
+            told.into_iter().partition(|(kind, ..)| kind == "message");
         assert_eq!(told, expected, "{name}");
+        // Which texts differ, the previews of both sides say of each handoff.
+        let texts: BTreeSet<String> = texts.into_iter().map(|(_, key, _)| key).collect();
+        let differ = before.texts.iter().filter(|(key, text)| after.texts.get(*key) != Some(text));
+        assert_eq!(texts, differ.map(|(key, _)| key.clone()).collect(), "{name}");
         if !kind.is_empty() {
             assert!(told.iter().any(|it| it.0 == *kind), "{name} is a change of {kind}: {told:?}");
         }
@@ -582,4 +597,157 @@ fn plan_reads_the_deals_with_the_settings_of_each_side() {
     }
     let (classes, _) = won(deals, &format!("    dates: {{timezone: Asia/Tokyo}}\n{deals}"));
     assert_eq!(classes, [change("hubspot-1", "pending", "missing")].into());
+}
+
+/// Changes of settings and templates, with the kinds that each must show.
+const CHANGES: &[(&str, &str, &str, &[&str])] = &[
+    ("handoff.yaml", "handoff_within: 1h", "handoff_within: 9000h", &["class"]),
+    ("handoff.yaml", "deal.name is startingwith('TEST')", "deal.amount < 20000", &["class"]),
+    ("handoff.yaml", "within: 24h", "within: 48h", &["deadline"]),
+    ("handoff.yaml", "within: 24h", "within: 24h\n  proof: evidenced", &["setting"]),
+    ("handoff.yaml", "team:\n", "team:\n  approvers: [samlee]\n", &["setting"]),
+    ("handoff.yaml", "version: 1\n", "version: 1\nreminders: off\n", &["setting"]),
+    ("handoff.yaml", "version: 1\n", "version: 1\naudit: {clock: github}\n", &["setting"]),
+    ("handoff.yaml", "version: 1\n", "version: 1\nlayout: \"%Y\"\n", &["setting"]),
+    ("handoff.yaml", "esign:", "# esign:\nesign:", &[]),
+    ("handoff.yaml", "to: noorh}", "to: samlee}", &["csm"]),
+    (
+        "handoff.yaml",
+        "map: csv",
+        "map: csv\nbrief: {customer.industry: deal.owner.name}",
+        &["answer"],
+    ),
+    ("templates/task.md.j2", "", "EXTRA", &["message"]),
+    ("templates/mail.md.j2", "", "EXTRA", &["message"]),
+    ("templates/notice.slack.j2", "", "EXTRA", &["message"]),
+    ("templates/returned.md.j2", "", "EXTRA", &["message"]),
+    ("templates/resubmitted.md.j2", "", "EXTRA", &["message"]),
+    ("templates/changed.md.j2", "", "EXTRA", &["message"]),
+    ("templates/reminder.md.j2", "", "EXTRA", &["message"]),
+    ("templates/project.md.j2", "", "EXTRA", &["message"]),
+    ("templates/tasks.yaml", "Hold the", "EXTRA Hold the", &["message"]),
+];
+
+/// Changes a file of the ledger; a template that it has none of is the shipped one first.
+fn make_change(sandbox: &Sandbox, file: &str, from: &str, to: &str) {
+    let path = sandbox.join("l").join(file);
+    if !path.exists() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        sandbox.write(&format!("l/{file}"), fs::read_to_string(shipped).unwrap());
+    }
+    match from {
+        "" => {
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, format!("{text}\n{to}\n")).unwrap();
+        }
+        from => edit(sandbox, file, from, to),
+    }
+}
+
+#[test]
+fn each_change_is_named_and_the_same_on_both_sides_is_none() {
+    let sandbox = demo();
+    let start = sandbox.git("l", &["rev-parse", "HEAD"]);
+    for (file, from, to, kinds_) in CHANGES {
+        make_change(&sandbox, file, from, to);
+        sandbox.git("l", &["add", "-A"]);
+        let changed = plan(&sandbox, &[]).exits(0).json();
+        assert_eq!(kinds(&changed), *kinds_, "{file}: {to}: {changed}");
+        assert_eq!(changed["complete"], true, "{file}: {to}: {changed}");
+        for change in of(&changed, "setting") {
+            assert_eq!(change["key"], "handoff.yaml");
+            assert_ne!(change["before"], change["after"], "{change}");
+        }
+        for change in of(&changed, "message") {
+            assert!(change["after"].as_str().unwrap_or_default().contains("EXTRA"), "{change}");
+            assert!(change["field"].is_string(), "{change}");
+        }
+        sandbox.git("l", &["commit", "-q", "-m", "both"]);
+        let same = plan(&sandbox, &["--fail-on", "any"]).exits(0).json();
+        assert_eq!(
+            (&same["changes"], &same["complete"]),
+            (&json!([]), &json!(true)),
+            "{to}: {same}"
+        );
+        sandbox.git("l", &["reset", "-q", "--hard", start.trim()]);
+    }
+    // All of them at once, on both sides.
+    for (file, from, to, _) in CHANGES.iter().filter(|(file, ..)| *file != "handoff.yaml") {
+        make_change(&sandbox, file, from, to);
+    }
+    let all = plan(&sandbox, &[]).exits(0).json();
+    let fields: BTreeSet<&str> =
+        of(&all, "message").iter().map(|it| it["field"].as_str().unwrap()).collect();
+    let expected = [
+        "change",
+        "mail",
+        "notice",
+        "onboarding tasks",
+        "project",
+        "re-submission",
+        "reminder",
+        "return",
+        "task",
+    ];
+    assert_eq!(fields, BTreeSet::from(expected), "{all}");
+}
+
+#[test]
+fn documents_that_were_not_compared_are_no_clean_bill() {
+    let sandbox = demo();
+    edit(
+        &sandbox,
+        "handoff.yaml",
+        "scope:\n",
+        "documents:\n  - {when: \"true\", is: ignored, reason: all}\nscope:\n",
+    );
+    for kind in ["document", "any"] {
+        let ran = plan(&sandbox, &["--fail-on", kind]).exits(3);
+        assert!(ran.stderr.contains("add --signatures"), "{}", ran.stderr);
+        assert_eq!(ran.json()["documents_not_compared"], true);
+    }
+    plan(&sandbox, &["--fail-on", "class"]).exits(0);
+}
+
+#[test]
+fn without_a_crm_the_ledgers_own_briefs_are_compared() {
+    let sandbox = Sandbox::new();
+    let now =
+        |at: &'static str, line: &[&str]| sandbox.handoff("l", &[&["--now", at], line].concat());
+    let init = ["--now", "2026-11-01T00:00:00Z", "init", "l", "--crm", "none", "--yes"];
+    sandbox.handoff(".", &init).exits(0);
+    for number in 1..=3 {
+        let event = json!({"type": "contract.signed", "timestamp": "2026-11-02T10:00:00Z", "data": {
+            "id": format!("doc-{number}"), "name": format!("Contract {number}"),
+            "signed_at": format!("2026-11-0{number}T10:00:00Z"),
+            "signers": [{"name": "Ada", "email": "ada@x.example"}]}});
+        let file = sandbox.write("event.json", event.to_string()).display().to_string();
+        now("2026-11-04T10:05:00Z", &["sign", &file, "--as", "contract"]).exits(0);
+    }
+    sandbox.git("l", &["add", "-A"]);
+    sandbox.git("l", &["commit", "-q", "--allow-empty", "-m", "all of it"]);
+    let plan = |more: &[&str]| {
+        let line = [&["plan", "--format", "json"][..], more].concat();
+        now("2026-11-20T17:00:00Z", &line)
+    };
+    let empty = plan(&["--fail-on", "any"]).exits(0).json();
+    assert_eq!(
+        (&empty["changes"], &empty["composed"], &empty["briefs"], &empty["deals"]),
+        (&json!([]), &json!(3), &json!(3), &json!(0)),
+        "{empty}"
+    );
+    edit(&sandbox, "handoff.yaml", "within: 24h", "within: 48h");
+    let moved = plan(&["--fail-on", "deadline"]).exits(1).json();
+    assert_eq!((of(&moved, "deadline").len(), kinds(&moved)), (3, vec!["deadline"]), "{moved}");
+    let last = plan(&["--last", "1"]).exits(0).json();
+    assert_eq!(keys(&of(&last, "deadline")).len(), 1, "{last}");
+    assert!(of(&last, "deadline")[0]["key"].as_str().unwrap().ends_with("doc-3"), "{last}");
+    let ran = plan(&["--signatures"]).exits(2);
+    assert!(ran.stderr.contains("there are no deals to read"), "{}", ran.stderr);
+    // The same is asked for by name where a CRM is connected, without its secret.
+    let demo = demo();
+    edit(&demo, "handoff.yaml", "within: 24h", "within: 48h");
+    let line = ["plan", "--briefs-only", "--format", "json"];
+    let told = demo.handoff("l", &line).exits(0).json();
+    assert_eq!((&told["deals"], kinds(&told)), (&json!(0), vec!["deadline"]), "{told}");
 }

@@ -64,6 +64,12 @@ fn a_proposal_is_a_branch_and_an_answer_only_when_somebody_merges_it() {
         "{}",
         ran.stdout
     );
+    // What `propose` refuses as a citation, `validate` refuses, too.
+    for no in ["none", "TBD", "-", "\u{200b}", "\u{3164}"] {
+        fs::write(&file, text.replace(CITE, no)).unwrap();
+        let found = missing(&sandbox);
+        assert!(found.contains("uncited-proposal"), "{no}: {found}");
+    }
     fs::write(&file, text).unwrap();
     sandbox.git("ledger", &["checkout", "-q", "main"]);
 
@@ -93,6 +99,17 @@ fn what_may_not_be_proposed_is_refused_and_nothing_is_written() {
     for (answers, cite, words) in [
         ("success.baseline: Nine days\n", "", "has no citation"),
         ("success.baseline: {answer: Nine days, cite: \"  \"}\n", "", "has no citation"),
+        ("success.baseline: Nine days\n", "none", "has no citation"),
+        ("success.baseline: Nine days\n", " None. ", "has no citation"),
+        ("success.baseline: Nine days\n", "TBD", "has no citation"),
+        ("success.baseline: Nine days\n", "n/a", "has no citation"),
+        ("success.baseline: Nine days\n", "-", "has no citation"),
+        ("success.baseline: Nine days\n", ".", "has no citation"),
+        ("success.baseline: Nine days\n", "\u{1f642}", "has no citation"),
+        ("success.baseline: Nine days\n", "\u{200b}", "has no citation"),
+        ("success.baseline: Nine days\n", "\u{feff}T\u{200b}BD", "has no citation"),
+        ("success.baseline: Nine days\n", "\u{3164}", "has no citation"),
+        ("success.baseline: \"\u{3164}\"\n", CITE, "answers nothing"),
         ("success.metric: Other\n", CITE, "is answered already"),
         ("success.baselin: Nine\n", CITE, "asks for no answer"),
         ("signature.document_id: x\n", CITE, "asks for no answer"),

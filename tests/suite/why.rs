@@ -127,6 +127,16 @@ fn every_answer_of_the_demo_is_as_mapping_export_and_git_say() {
             (row[0].to_owned(), named.zip(row.iter().map(str::to_owned)).collect())
         })
         .collect();
+    let beside = |file: &str| -> Vec<BTreeMap<String, String>> {
+        let mut table = csv::Reader::from_path(sandbox.join("ledger").join(file)).unwrap();
+        let header = table.headers().unwrap().clone();
+        let rows = table.records().map(|row| {
+            let row = row.unwrap();
+            header.iter().map(str::to_owned).zip(row.iter().map(str::to_owned)).collect()
+        });
+        rows.collect()
+    };
+    let (people, items) = (beside("contacts.csv"), beside("line-items.csv"));
     // A year later the CRM is gone.
     for name in ["deals.csv", "contacts.csv", "line-items.csv"] {
         fs::remove_file(sandbox.join("ledger").join(name)).unwrap();
@@ -134,6 +144,7 @@ fn every_answer_of_the_demo_is_as_mapping_export_and_git_say() {
     let briefs = sandbox.git("ledger", &["ls-files", "briefs/*/brief.yaml"]);
     assert_eq!(briefs.lines().count(), 4, "{briefs}");
     let (mut seen, mut read) = (0, 0);
+    let (mut contacts, mut products) = (0, 0);
     for path in briefs.lines() {
         let key = path.split("--").nth(1).unwrap().trim_end_matches("/brief.yaml");
         let told = sandbox.handoff("ledger", &["why", key, "--format", "json"]).exits(0).json();
@@ -188,13 +199,58 @@ fn every_answer_of_the_demo_is_as_mapping_export_and_git_say() {
                     "context.champion.name" | "context.champion.email" | "context.champion.title",
                 ) => {
                     let from = source["from"].as_str().unwrap();
-                    assert!(matches!(from, "crm" | "document"), "{key} {answer:#}");
-                    assert_eq!(
-                        source["line"],
-                        if from == "crm" { "map: csv" } else { source["line"].as_str().unwrap() }
-                    );
+                    let of_deal = || people.iter().filter(|it| it["Deal ID"] == row["Record ID"]);
+                    let in_export = match &answer["answer"] {
+                        Value::Array(others) => others.iter().all(|other| {
+                            let name = other["name"].as_str().unwrap();
+                            of_deal().any(|it| it["Name"] == name)
+                        }),
+                        said => {
+                            let column = match field.rsplit('.').next().unwrap() {
+                                "name" => "Name",
+                                "email" => "Email",
+                                "title" => "Title",
+                                other => panic!("{key}: {field}: no column for {other}"),
+                            };
+                            of_deal().any(|it| it[column] == said.as_str().unwrap())
+                        }
+                    };
+                    match from {
+                        "crm" => {
+                            assert!(in_export, "{key}: {answer:#} is in no contact");
+                            assert_eq!(source["line"], "map: csv");
+                        }
+                        "document" => {
+                            assert_eq!(
+                                source["ref"].as_str(),
+                                signed_with("document_id").as_deref()
+                            );
+                        }
+                        other => panic!("{key} {field} is from {other}"),
+                    }
+                    contacts += usize::from(in_export);
                 }
-                (_, "purchase.products") => assert_eq!(source["from"], "crm", "{key} {answer:#}"),
+                (_, "purchase.products") => {
+                    assert_eq!(source["from"], "crm", "{key} {answer:#}");
+                    let expected: Vec<[String; 3]> = items
+                        .iter()
+                        .filter(|it| it["Deal ID"] == row["Record ID"])
+                        .map(|it| ["Name", "Plan", "Quantity"].map(|name| it[name].clone()))
+                        .collect();
+                    let said: Vec<[String; 3]> = answer["answer"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|it| {
+                            ["name", "plan", "quantity"].map(|name| match &it[name] {
+                                Value::Null => String::new(),
+                                value => plain(value),
+                            })
+                        })
+                        .collect();
+                    assert_eq!(said, expected, "{key}");
+                    products += said.len();
+                }
                 _ => {
                     let (_, shown, column) =
                         COLUMNS.iter().find(|(name, ..)| *name == field).unwrap_or_else(|| {
@@ -220,6 +276,7 @@ fn every_answer_of_the_demo_is_as_mapping_export_and_git_say() {
         }
     }
     assert!(seen > 120 && read > 40, "{seen} answers, {read} read of a column");
+    assert!(contacts > 10 && products > 3, "{contacts} of contacts, {products} products");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Case, words};
 use crate::audit::classify::short;
 use crate::audit::rows::Judged;
-use crate::audit::{AuditInput, Class, ForeignEvent};
+use crate::audit::{Altered, AuditInput, Class, ForeignEvent};
 use crate::brief::EventKind;
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::{one_line, quoted, shorten};
@@ -138,31 +138,51 @@ fn rests_on(case: &Case<'_>, event: &ForeignEvent) -> bool {
     }
 }
 
-/// Briefs that somebody gave to another deal than they were handed over for.
+/// Briefs that somebody gave to another deal, key or document than they were
+/// handed over with.
 pub(super) fn check_rows(input: &AuditInput<'_>, _: &[Judged<'_>]) -> Vec<Finding> {
     let handoffs = input.ledgers().flat_map(|ledger| &ledger.handoffs);
-    let swapped = handoffs.filter_map(|handoff| Some((handoff, handoff.swapped_deal()?)));
-    swapped
-        .filter_map(|(handoff, now)| {
-            let (deal, change) = (handoff.deal()?, handoff.versions.last()?.change);
+    handoffs
+        .filter_map(|handoff| {
             let at = handoff.delivered.as_ref()?.at();
             if !input.window.contains(at) || at > input.as_of {
                 return None;
             }
-            let commit = short(change.commit);
+            let mut altered = handoff.altered();
+            let swapped = handoff.swapped_deal().and_then(|now| Some((handoff.deal()?, now)));
+            if let Some((then, now)) = swapped {
+                let [then, now] = [then, now].map(|deal| quoted(deal.id.as_str()));
+                altered.insert(0, Altered { what: "deal", then, now });
+            }
+            let what = altered.iter().map(|it| {
+                let [then, now] = [&it.then, &it.now].map(|text| shorten(&one_line(text), 120));
+                format!("its {} was {then} and is {now}", it.what)
+            });
+            let what = what.collect::<Vec<_>>();
+            let last = handoff.versions.last().filter(|_| !what.is_empty())?;
+            let by = match last.recorded {
+                true => "",
+                false => ", which handoff did not record",
+            };
             let message = format!(
-                "The brief of {} was handed over for deal {}, and names deal {} now; it was last changed on {} in commit {commit}, which handoff did not record.",
+                "The brief of {} is not what was handed over: {}; it was last changed on {} in commit {}{by}.",
                 quoted(handoff.brief()?.customer.as_deref().unwrap_or(handoff.key.as_str())),
-                quoted(deal.id.as_str()),
-                quoted(now.id.as_str()),
-                words::moment(change.at)
+                what.join(", "),
+                words::moment(last.change.at),
+                short(last.change.commit)
             );
+            let mut help =
+                "It counts as what it was handed over as. Restore what was changed in brief.yaml"
+                    .to_owned();
+            if let Some((_, now)) = swapped {
+                let id = shorten(&one_line(now.id.as_str()), 60);
+                help.push_str(&format!(
+                    ", and make the other deal's handoff with `handoff sign --deal {id}`"
+                ));
+            }
             Some(
                 Finding::new(&RULE, message)
-                    .help(format!(
-                        "It counts for the deal that it was handed over for. Restore the id, and make the other deal's handoff with `handoff sign --deal {}`.",
-                        shorten(&one_line(now.id.as_str()), 60)
-                    ))
+                    .help(format!("{help}."))
                     .key(&handoff.key)
                     .at(Location::file(format!("{}/brief.yaml", handoff.location()))),
             )

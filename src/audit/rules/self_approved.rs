@@ -20,7 +20,38 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
-    exempted(case).or_else(|| accepted(case))
+    exempted(case).or_else(|| unapproved(case)).or_else(|| accepted(case))
+}
+
+/// An exemption that counts for nothing, because nobody approved it or nobody says why.
+fn unapproved(case: &Case<'_>) -> Option<Finding> {
+    if case.judged.row.class == Class::Exempt {
+        return None;
+    }
+    let counts_not = |handoff: &&&HandoffFacts| handoff.exemption().is_none();
+    let handoff = case.judged.handoffs.iter().filter(counts_not);
+    let (handoff, event) =
+        handoff.filter_map(|handoff| Some((handoff, handoff.last_exempted()?))).next()?;
+    let says = |text: Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
+    let lacks = match (says(event.by), says(event.reason)) {
+        (false, false) => "without an approver and without a reason",
+        (false, true) => "without an approver",
+        (true, _) => "without a reason",
+    };
+    let message = format!(
+        "{} was exempted on {} {lacks}, which counts for nothing.",
+        words::deal(case),
+        words::moment(event.at)
+    );
+    Some(
+        Finding::new(&RULE, message)
+            .severity(Severity::Warning)
+            .help(format!(
+                "Have somebody decide: `handoff exempt {} --reason … --by …`, or make the handoff.",
+                case.judged.row.key
+            ))
+            .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
+    )
 }
 
 /// Whether somebody is the deal's rep, by name or address.

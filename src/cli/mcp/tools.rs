@@ -494,6 +494,7 @@ fn run_plan(invocation: &Invocation, asked: PlanOf) -> Result<Value, CliError> {
         "deals": plan.deals,
         "composed": plan.composed,
         "briefs": plan.briefs,
+        "documents_not_compared": plan.documents_not_compared,
         "summary": plan.summary,
         "matching": plan.changes.len(),
         "shown": shown.len(),

@@ -310,6 +310,41 @@ fn a_checkpoint_of_somebody_else_breaks_no_chain() {
 }
 
 #[test]
+fn a_proof_that_is_required_and_cannot_be_looked_at_is_a_gap() {
+    let ledger = Ledger::new();
+    if !signing_key(&ledger) {
+        return;
+    }
+    // Nothing else is wrong: no deal is won.
+    ledger.deals(&["1,Acme,Qualified,2026-11-02 10:00,Riley Ross,100.00,USD,false,New"]);
+    ledger.sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    ledger.sandbox.git("l", &["remote", "add", "origin", "../remote.git"]);
+    ledger.sandbox.git("l", &["push", "-q", "origin", "main"]);
+    let first = ["--now", "2027-01-01T06:00:00Z", "audit", "--deals", "../deals.csv"];
+    ledger.sandbox.handoff("l", &[&first[..], &["--checkpoint"]].concat());
+    let required = ["--require-checkpoint", "--trust", "../trust"];
+    let now = ["--now", "2027-02-01T06:00:00Z", "audit", "--deals", "../deals.csv"];
+    let audit = |more: &[&str]| {
+        ledger.sandbox.handoff("l", &[&now[..], &["--format", "json"], more].concat())
+    };
+    assert_eq!(audit(&required).json()["complete"], true);
+    ledger.sandbox.git("l", &["remote", "set-url", "origin", "../gone.git"]);
+    let ran = audit(&required).exits(3);
+    let report = ran.json();
+    assert_eq!(report["complete"], false, "{report}");
+    let gaps = report["gaps"].to_string();
+    assert!(gaps.contains("the checkpoints of origin could not be fetched"), "{gaps}");
+    // Where none is required, a person is told and the audit goes on.
+    let ran = audit(&[]);
+    assert_eq!(ran.json()["complete"], true);
+    assert!(
+        ran.stderr.contains("the checkpoints of origin could not be fetched"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn what_was_missed_keeps_its_worth_and_its_owner() {
     let ledger = Ledger::new();
     if !signing_key(&ledger) {

@@ -251,11 +251,75 @@ fn a_brief_covers_the_deal_that_it_was_handed_over_for() {
     ] {
         ledger.change(&brief, from, to);
         ledger.commit(when, "the right deal");
-        let words = "was handed over for deal \"2\", and names deal \"1\" now";
+        let words = "its deal was \"2\" and is \"1\"";
         assert_eq!(ledger.is_found("hand-written-event", words), "missing");
         ledger.is_found("orphan-brief", "its deal \"2\" is lost");
     }
     assert!(HEADER.starts_with("Record ID"));
+}
+
+#[test]
+fn what_a_brief_says_was_signed_is_what_it_was_handed_over_with() {
+    let rule = "hand-written-event";
+    for (changes, words) in [
+        (
+            &[("doc-1", "doc-7")][..],
+            "its document was standard-webhooks \"doc-1\" and is standard-webhooks \"doc-7\"",
+        ),
+        (&[("provider: standard-webhooks", "provider: docusign")], "and is docusign \"doc-1\""),
+        (
+            &[("signed_at: \"2026-11-02T10:00:00Z\"", "signed_at: \"2026-11-02T12:50:00Z\"")],
+            "its time of the signature was 2026-11-02T10:00:00Z and is 2026-11-02T12:50:00Z",
+        ),
+        (
+            &[("signed_at: \"2026-11-02T10:00:00Z\"", "signed_at: \"2026-02-30T10:00:00Z\"")],
+            "and is no time",
+        ),
+        (&[("key: hubspot-1", "key: hubspot-2")], "its key was hubspot-1 and is hubspot-2"),
+        (
+            &[("doc-1", "doc-7"), ("key: hubspot-1", "key: hubspot-2")],
+            "its key was hubspot-1 and is hubspot-2, its document was",
+        ),
+    ] {
+        let ledger = Ledger::late();
+        let row = |id: &str| {
+            format!("{id},Acme,Closed Won,2026-11-02 10:00,Riley Ross,100.00,USD,true,New")
+        };
+        ledger.deals(&[&row("1"), &row("2")]);
+        let brief = ledger.sandbox.git("l", &["ls-files", "briefs/*brief.yaml"]);
+        for (from, to) in changes {
+            ledger.change(brief.trim(), from, to);
+        }
+        ledger.commit("2026-11-03T09:00:00Z", "mine");
+        assert_eq!(ledger.is_found(rule, words), "late", "{changes:?}");
+        assert!(findings(&ledger, rule)[0].1.contains("which handoff did not record"));
+        // A correction that handoff records on top of it does not cover the document.
+        if changes[0].1 == "doc-7" && changes.len() == 1 {
+            ledger.deals(&["1,Acme,Closed Won,2026-11-02 10:00,Riley Ross,150.00,USD,true,New"]);
+            fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+            run(&ledger, "2026-11-04T10:00:00Z", &["refresh", "hubspot-1"]);
+            ledger.is_found(rule, words);
+        }
+    }
+    // What handoff writes and what people write beside it are no finding: a correction, an
+    // amendment, another document after the first one was voided, an answer by hand.
+    let ledger = Ledger::late();
+    let brief = ledger.sandbox.git("l", &["ls-files", "briefs/*brief.yaml"]);
+    ledger.change(brief.trim(), "customer:\n", "customer:\n  industry: Mining\n");
+    ledger.commit("2026-11-03T09:00:00Z", "an answer");
+    assert_eq!(findings(&ledger, rule), []);
+    ledger.deals(&["1,Acme,Closed Won,2026-11-02 10:00,Riley Ross,150.00,USD,true,New"]);
+    ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-04T13:00:00Z");
+    assert_eq!(findings(&ledger, rule), []);
+    let later = ledger.event("1", "2026-11-05T10:00:00Z");
+    let text = fs::read_to_string(&later).unwrap().replace("doc-1", "doc-2");
+    fs::write(&later, text).unwrap();
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    run(&ledger, "2026-11-05T10:05:00Z", &["sign", &later]);
+    fs::remove_file(ledger.sandbox.join("l/deals.csv")).unwrap();
+    ledger.change(brief.trim(), "industry: Mining", "industry: Steel");
+    ledger.commit("2026-11-06T09:00:00Z", "another answer");
+    assert_eq!(findings(&ledger, rule), []);
 }
 
 #[test]

@@ -85,6 +85,41 @@ fn a_refused_push_is_exit_3_and_nothing_is_told_before_the_remote_has_it() {
 }
 
 #[test]
+fn deliver_pushes_what_waits_also_where_nothing_is_delivered_to() {
+    for settings in ["deliver: {}\n", ""] {
+        let ledger = with_remote();
+        let file = ledger.sandbox.join("l/handoff.yaml");
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, _) = text.split_once("\ndeliver:").unwrap();
+        fs::write(&file, format!("{before}\n{settings}")).unwrap();
+        ledger.commit("2026-11-01T01:00:00Z", "nothing to deliver to");
+        ledger.sandbox.git("l", &["push", "-q", "origin", "main"]);
+        refuse(&ledger, true);
+        let event = ledger.event("1", "2026-11-02T10:00:00Z");
+        let ran = ledger.sandbox.handoff("l", &["sign", &event]).exits(3);
+        let remedy =
+            "`handoff deliver`, `handoff serve` and every later command that writes try it";
+        assert!(ran.stderr.contains(remedy), "{}", ran.stderr);
+        let said = ledger.audit(&[]).stderr;
+        let remedy = "1 commit of this clone is not on origin/main and does not count; `handoff deliver` pushes it";
+        assert!(said.contains(remedy), "{said}");
+        ledger.sandbox.handoff("l", &["deliver"]).exits(3);
+        refuse(&ledger, false);
+        let ran = ledger.sandbox.handoff("l", &["deliver"]).exits(0);
+        assert!(
+            ran.stderr.contains("1 commit pushed; `deliver:` in handoff.yaml names nothing"),
+            "{}",
+            ran.stderr
+        );
+        let tip = ledger.sandbox.git("l", &["rev-parse", "main"]);
+        assert_eq!(ledger.sandbox.git("remote.git", &["rev-parse", "main"]), tip);
+        // With nothing to push either, it is a mistake of the settings.
+        let ran = ledger.sandbox.handoff("l", &["deliver"]).exits(2);
+        assert!(ran.stderr.contains("names nothing to deliver to"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn deliveries_before_the_push_are_for_those_who_ask_for_them() {
     let ledger = with_remote();
     ledger.change(
@@ -109,7 +144,7 @@ fn what_only_this_clone_has_does_not_count() {
     assert_eq!(report["deals"][0]["class"], "missing", "{report}");
     assert_eq!(report["ledger"]["branch"], "origin/main");
     assert_eq!(report["ledger"]["unpushed"], 1);
-    assert!(ran.stderr.contains("do not count"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("does not count"), "{}", ran.stderr);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{NOW, Sandbox, fixture, ran};
 
-pub(super) const FOLDER: &str = ".github/workflows";
+pub(crate) const FOLDER: &str = ".github/workflows";
 
 pub(super) fn read(file: &Path) -> Value {
     let text = fs::read(file).unwrap();
@@ -20,7 +20,7 @@ pub(super) fn read(file: &Path) -> Value {
 }
 
 /// A runner of GitHub with the ledger's remote, as far as the workflows need it.
-pub(super) struct Runner<'a> {
+pub(crate) struct Runner<'a> {
     sandbox: &'a Sandbox,
     remote: std::path::PathBuf,
     secrets: Mutex<BTreeMap<String, String>>,
@@ -34,7 +34,7 @@ pub(super) type Steps = Vec<(String, i32, String)>;
 
 impl<'a> Runner<'a> {
     /// Gives a ledger a remote and pushes it there.
-    pub(super) fn on(sandbox: &'a Sandbox, ledger: &str) -> Self {
+    pub(crate) fn on(sandbox: &'a Sandbox, ledger: &str) -> Self {
         sandbox.git(".", &["clone", "-q", "--bare", ledger, "remote.git"]);
         let remote = sandbox.join("remote.git");
         let runner = Self {
@@ -58,7 +58,7 @@ impl<'a> Runner<'a> {
     }
 
     /// A program on the runner's path.
-    pub(super) fn program(&self, name: &str, script: &str) {
+    pub(crate) fn program(&self, name: &str, script: &str) {
         let file =
             self.sandbox.write(&format!("runner/bin/{name}"), format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
@@ -155,12 +155,21 @@ impl<'a> Runner<'a> {
         let workflow = read(&work.join(format!("{FOLDER}/handoff-{name}.yml")));
         assert!(workflow["on"].get(kind).is_some(), "{name} does not run on {kind}");
         let job = workflow["jobs"].as_object().unwrap().values().next().unwrap();
+        if let Some(head) = event.pointer("/pull_request/head/ref").and_then(Value::as_str) {
+            let mut checkout = self.sandbox.command("git", &work);
+            checkout.args(["checkout", "-q", "--detach", &format!("origin/{head}")]);
+            ran(&checkout.output().unwrap(), "git checkout".to_owned()).exits(0);
+        }
         let mut steps = Steps::new();
         for step in job["steps"].as_array().unwrap() {
             let wanted = match step["if"].as_str() {
                 None | Some("always()") => true,
                 Some("github.event_name == 'repository_dispatch'") => kind == "repository_dispatch",
                 Some("github.event_name != 'repository_dispatch'") => kind != "repository_dispatch",
+                Some("github.event.pull_request.head.repo.full_name == github.repository") => {
+                    event.pointer("/pull_request/head/repo/full_name")
+                        == Some(&json!("acme/handoffs"))
+                }
                 Some(other) => panic!("the runner does not know {other}"),
             };
             if !wanted {
@@ -184,7 +193,7 @@ impl<'a> Runner<'a> {
     }
 
     #[track_caller]
-    pub(super) fn green(&self, name: &str, kind: &str, event: &Value) -> String {
+    pub(crate) fn green(&self, name: &str, kind: &str, event: &Value) -> String {
         let steps = self.job(name, kind, event);
         assert!(steps.len() > 1, "{name} has run: {steps:?}");
         assert!(steps.iter().all(|(_, code, _)| *code == 0), "{name} on {kind}: {steps:#?}");
@@ -192,7 +201,7 @@ impl<'a> Runner<'a> {
     }
 
     #[track_caller]
-    pub(super) fn red(&self, name: &str, kind: &str, event: &Value) -> (i32, String) {
+    pub(crate) fn red(&self, name: &str, kind: &str, event: &Value) -> (i32, String) {
         let steps = self.job(name, kind, event);
         let (_, code, said) = steps.last().unwrap().clone();
         assert_ne!(code, 0, "{name} on {kind}: {steps:#?}");

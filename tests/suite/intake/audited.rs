@@ -143,3 +143,44 @@ fn a_plan_asks_the_providers_which_documents_new_rules_would_hold() {
     let ran = sandbox.handoff("ledger", &line).exits(3);
     assert!(ran.stderr.contains("PANDADOC_API_KEY"), "{}", ran.stderr);
 }
+
+#[test]
+fn why_asks_the_provider_whether_a_document_still_says_so() {
+    let runtime = runtime();
+    let server = runtime.block_on(MockServer::start());
+    let id = runtime.block_on(pandadoc(&server, "77"));
+    let sandbox = ledger_with(&server);
+    sandbox.git("ledger", &["commit", "-qam", "the settings"]);
+    write_deals(&sandbox, "77,Acme,Closed Won,2026-10-14 15:43,true,100.00,USD\n");
+    let event = fixture("esign/pandadoc-completed-full.body.json");
+    let mut body: Value = serde_json::from_slice(&fs::read(event).unwrap()).unwrap();
+    body[0]["data"]["id"] = json!(id);
+    body[0]["data"]["metadata"] = json!({});
+    body[0]["data"]["linked_objects"] =
+        json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": "77"}]);
+    let event = sandbox.write("event.json", body.to_string()).display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    let why = ["why", "hubspot-77", "signature", "--check", "--format", "json"];
+    let asked = sandbox.handoff_with("ledger", &why, KEY).json();
+    sandbox.assert_schema("why", &asked);
+    let of = |told: &Value, field: &str| {
+        let answers = told["answers"].as_array().unwrap();
+        answers.iter().find(|it| it["field"] == field).unwrap().clone()
+    };
+    assert_eq!(of(&asked, "signature.document_id")["now"]["same"], true, "{asked:#}");
+    assert!(
+        asked["answers"].as_array().unwrap().iter().all(|it| it["now"].is_object()),
+        "{asked:#}"
+    );
+    // Without its key nobody is asked, which is said of each answer.
+    let told = sandbox.handoff("ledger", &why).exits(0).json();
+    sandbox.assert_schema("why", &told);
+    let answer = of(&told, "signature.document_id");
+    assert!(answer["not_asked"].as_str().unwrap().contains("PANDADOC_API_KEY"), "{answer:#}");
+    let text = sandbox.handoff("ledger", &["why", "hubspot-77", "document_id", "--check"]).exits(0);
+    assert!(text.stdout.contains("not asked: "), "{}", text.stdout);
+    // One that the provider does not have any more is a gap.
+    runtime.block_on(server.reset());
+    let told = sandbox.handoff_with("ledger", &why, KEY).exits(3).json();
+    assert!(told["gaps"][0].as_str().unwrap().contains(&id), "{told:#}");
+}

@@ -97,9 +97,8 @@ pub(super) fn compose(
         let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let url = deal.get("url").and_then(Value::as_str).filter(|_| is_id);
         let url = page.zip(url).and_then(|(page, url)| page(url, &id));
-        let is_new = |it: &Value| {
-            !View::of(it).is_signed() || it.pointer("/deal/company_url").is_some()
-        };
+        let is_new =
+            |it: &Value| !View::of(it).is_signed() || it.pointer("/deal/company_url").is_some();
         if let Some(url) = url.filter(|_| has("/deal/company_url") && before.is_none_or(is_new)) {
             deal.insert("company_url".to_owned(), json!(url));
         }

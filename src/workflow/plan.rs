@@ -17,10 +17,11 @@ use super::refresh::signature_of;
 use super::{Context, Horizon, WorkflowError, handoff_of, keys_within};
 use crate::audit::{Class, DealRow, Differences, LedgerInput, SignaturesInput};
 use crate::brief::{Brief, Completeness, Event, EventKind, View, changed_answers};
-use crate::config::CompiledDocumentRule;
+use crate::config::{CompiledDocumentRule, Due};
 use crate::deliver::{
     Audience, DeliveryError, Handoff, Medium, Message, MessageKind, Messages, Reminder, TaskForm,
 };
+use crate::link::LinkRole;
 use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
 use crate::yaml;
 
@@ -514,6 +515,8 @@ fn messages_of(
     let reminder = Reminder {
         id: "plan".to_owned(),
         escalates: false,
+        about: Due::FirstTouch.as_str(),
+        role: Some(LinkRole::Csm),
         what: "the first touch".to_owned(),
         due: now,
         to: Vec::new(),

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::crm_binary::World;
 use crate::pull_request::Tasks;
 use crate::sandbox::{Sandbox, fixture};
-use runner::{base64, dispatch, read, signed_body};
 pub(crate) use runner::{FOLDER, Runner};
+use runner::{base64, dispatch, read, signed_body};
 
 pub(crate) const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
     18640329741,Brightwater - Growth 2026,Closed Won,2026-11-20 16:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";

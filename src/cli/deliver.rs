@@ -244,11 +244,17 @@ pub(super) fn lines(delivered: &Delivered) -> Vec<String> {
             Err(error) => format!("{event:<15} {}  failed: {error}", result.via),
         });
     }
-    if delivered.results.is_empty() {
-        for step in &delivered.plan.steps {
-            if matches!(step.state, DeliveryState::Waiting { .. } | DeliveryState::Settled(_)) {
-                lines.push(step.to_string());
+    for step in &delivered.plan.steps {
+        let tells = match step.state {
+            // It waits for a person.
+            DeliveryState::Settled(Settled::NoCustomer) => true,
+            DeliveryState::Waiting { .. } | DeliveryState::Settled(_) => {
+                delivered.results.is_empty()
             }
+            _ => false,
+        };
+        if tells {
+            lines.push(step.to_string());
         }
     }
     lines

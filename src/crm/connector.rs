@@ -38,7 +38,7 @@ pub struct CrmRow {
 }
 
 /// See [`CrmRow::company_page`]; `None` where the address is not of the CRM's form.
-pub type CompanyPage = fn(deal_url: &str, company: &str) -> Option<String>;
+pub(super) type CompanyPage = fn(deal_url: &str, company: &str) -> Option<String>;
 
 impl std::fmt::Debug for CrmRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -14,7 +14,6 @@ use super::messages::{Audience, Messages};
 use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::{Medium, Message};
-use super::welcome::names_customer;
 use crate::brief::EventKind;
 use crate::model::{Check, Secrets};
 use crate::settings::SettingsReader;
@@ -139,7 +138,6 @@ impl Outbox {
 
     fn text(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
         if self.event == EventKind::Welcomed {
-            names_customer(handoff)?;
             return Ok(format!("{:#}\n", self.messages.welcome(handoff)));
         }
         let message = match self.kind {

@@ -56,13 +56,22 @@ pub struct Circumstances {
     pub since: Option<DateTime<Utc>>,
     /// The git blob of the brief as it is, hex.
     pub brief_blob: Option<String>,
+    /// Whether the brief names the customer: nobody is welcomed without a name.
+    pub customer_is_named: bool,
 }
 
 impl Circumstances {
     /// A plain run at this moment.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
-        Self { now, backoff: Schedule::over_days(), at_once: false, since: None, brief_blob: None }
+        Self {
+            now,
+            backoff: Schedule::over_days(),
+            at_once: false,
+            since: None,
+            brief_blob: None,
+            customer_is_named: true,
+        }
     }
 }
 
@@ -76,6 +85,8 @@ pub enum Settled {
     Exempted,
     /// The document was voided after it was signed.
     Voided,
+    /// The brief does not name the customer yet: it is made once it does.
+    NoCustomer,
     /// It was signed before the configured day.
     BeforeSince {
         /// That day.
@@ -163,6 +174,9 @@ impl std::fmt::Display for DeliveryStep {
                 Settled::NotSigned => f.write_str("the brief is not signed yet"),
                 Settled::Exempted => f.write_str("exempted"),
                 Settled::Voided => f.write_str("the document was voided"),
+                Settled::NoCustomer => f.write_str(
+                    "nobody is welcomed without a name; it goes out once customer.name is answered in the brief",
+                ),
                 Settled::BeforeSince { since } => {
                     write!(f, "signed before {}, deliver.since", time(since))
                 }
@@ -281,6 +295,9 @@ fn state(
     let tells_it = wanted.event == EventKind::CsmTold && excuse == Some(&Settled::Voided);
     if let Some(excuse) = excuse.filter(|_| !tells_it) {
         return DeliveryState::Settled(excuse.clone());
+    }
+    if wanted.event == EventKind::Welcomed && !circumstances.customer_is_named {
+        return DeliveryState::Settled(Settled::NoCustomer);
     }
     let failures: Vec<(DateTime<Utc>, Failure)> = events
         .iter()

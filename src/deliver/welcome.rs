@@ -49,17 +49,6 @@ impl SinkSettings for WelcomeSettings {
     }
 }
 
-/// Nobody is welcomed without a name, through whatever sink.
-pub(super) fn names_customer(handoff: &Handoff) -> Result<(), DeliveryError> {
-    if answer(&handoff.brief, "customer.name").is_some() {
-        return Ok(());
-    }
-    Err(DeliveryError::permanent(
-        "the brief does not name the customer, and nobody is welcomed without a name",
-        format!("answer customer.name in the brief, then run `handoff deliver {}`", handoff.key),
-    ))
-}
-
 #[async_trait]
 impl Sink for Welcome {
     fn event(&self) -> EventKind {
@@ -84,7 +73,6 @@ impl Sink for Welcome {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        names_customer(handoff)?;
         // An id may hold no dot, a key no tilde.
         let id = format!("hnd_{}_welcome", handoff.key.as_str().replace('.', "~"));
         let body = self.messages.welcome(handoff).to_string();

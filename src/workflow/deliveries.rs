@@ -128,7 +128,7 @@ pub async fn deliver(
     if !dry_run && deadlines::notice(context, key, &stored, &mut remarks)? {
         stored = context.handoff(key)?;
     }
-    let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
+    let circumstances = circumstances_of(context, at_once, &stored);
     let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
     let mut delivered = Delivered::planned(key, plan, stored.timeline.clone());
     delivered.remarks = remarks;
@@ -193,7 +193,7 @@ async fn report_events(
         return Ok(());
     }
     let stored = context.handoff(key)?;
-    let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
+    let circumstances = circumstances_of(context, at_once, &stored);
     let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
     let (_, plan) = plan.apart(&context.sinks);
     let Some(handoff) = handoff_of(context, key, &stored)?.filter(|_| !plan.is_idle()) else {
@@ -212,17 +212,23 @@ pub(super) fn wanted(context: &Context) -> Vec<WantedDelivery> {
     context.sinks.iter().map(|sink| WantedDelivery::from_sink(sink.as_ref())).collect()
 }
 
-pub(super) fn circumstances(
+fn circumstances_of(context: &Context, at_once: bool, stored: &Stored) -> Circumstances {
+    let customer = stored.brief.as_ref().and_then(|brief| brief.view().customer_name());
+    circumstances(context, at_once, stored.brief_blob.clone(), customer)
+}
+
+fn circumstances(
     context: &Context,
     at_once: bool,
     brief_blob: Option<String>,
+    customer: Option<&str>,
 ) -> Circumstances {
     Circumstances {
-        now: context.now,
-        backoff: Schedule::over_days(),
         at_once,
         since: context.config.deliver.since,
         brief_blob,
+        customer_is_named: customer.is_some(),
+        ..Circumstances::at(context.now)
     }
 }
 
@@ -335,9 +341,13 @@ pub fn idle_deliveries(
         if !dry_run && may_have_news(context, &key, &facts)? {
             continue;
         }
-        let blob = facts.brief.as_ref().and_then(|brief| brief.blob.clone());
-        let plan =
-            deliver::plan(&wanted(context), &facts.timeline, &circumstances(context, false, blob));
+        let brief = facts.brief.as_ref();
+        let (blob, customer) = (
+            brief.and_then(|brief| brief.blob.clone()),
+            brief.and_then(|brief| brief.customer.as_deref()),
+        );
+        let circumstances = circumstances(context, false, blob, customer);
+        let plan = deliver::plan(&wanted(context), &facts.timeline, &circumstances);
         if plan.is_idle() && !reminders::may_be_due(context, &facts) {
             let delivered = Delivered::planned(&key, plan, facts.timeline);
             idle.insert(key, delivered);

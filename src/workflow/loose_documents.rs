@@ -260,9 +260,9 @@ fn deal_key(deal: &Deal) -> DealKey {
     (deal.crm.clone(), normalise_deal_id(&deal.crm, &deal.id))
 }
 
-/// The deals whose handoffs have another key than the deal's, because a document began
+/// The handoffs of deals that have another key than the deal's, because a document began
 /// them. A handoff that cannot be read is nobody's; `handoff validate` and the audit name it.
-fn joined_deals(context: &Context) -> BTreeMap<DealKey, Key> {
+pub(super) fn joined_deals(context: &Context) -> BTreeMap<DealKey, Key> {
     let read = |_: &Folder, files: &HandoffFiles| {
         let Some(brief) = &files.brief else { return Ok(None) };
         let brief = Brief::parse(brief).map_err(|error| error.to_string())?;

@@ -13,6 +13,7 @@ use super::compose::{Correction, Known, compose, composed_instruction, set_instr
 use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
+use super::loose_documents::joined_deals;
 use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
@@ -162,8 +163,15 @@ pub async fn refresh_deal(
     id: &DealId,
 ) -> Result<Option<RefreshedHandoff>, WorkflowError> {
     let crm = CrmName::new(sender.as_str());
-    let key = Key::for_deal(&crm, &normalise_deal_id(&crm, id))?;
-    let stored = context.stored(&key, None)?;
+    let id = normalise_deal_id(&crm, id);
+    let mut key = Key::for_deal(&crm, &id)?;
+    let mut stored = context.stored(&key, None)?;
+    if stored.is_none()
+        && let Some(joined) = joined_deals(context).remove(&(crm, id))
+    {
+        stored = context.stored(&joined, None)?;
+        key = joined;
+    }
     let is_signed = stored.is_some_and(|it| it.brief.is_some_and(|brief| brief.view().is_signed()));
     if is_signed { refresh(context, &key, false).await.map(Some) } else { Ok(None) }
 }
@@ -193,13 +201,17 @@ pub async fn changed_handoffs(
     let changed = crm.changed_since(since).await?;
     let Some(changed) = changed else { return keys_within(context, horizon) };
     let (changed, mut gaps) = changed.into_parts();
-    let changed: BTreeSet<Key> = changed
-        .iter()
-        .filter_map(|id| Key::for_deal(crm.name(), &normalise_deal_id(crm.name(), id)).ok())
-        .collect();
     if changed.is_empty() {
         return Ok((Vec::new(), gaps));
     }
+    let joined = joined_deals(context);
+    let mut keys_of = BTreeSet::new();
+    for id in changed {
+        let id = normalise_deal_id(crm.name(), &id);
+        keys_of.extend(Key::for_deal(crm.name(), &id));
+        keys_of.extend(joined.get(&(crm.name().clone(), id)).cloned());
+    }
+    let changed = keys_of;
     let (keys, unread) = keys_within(context, horizon)?;
     gaps.extend(unread);
     Ok((keys.into_iter().filter(|key| changed.contains(key)).collect(), gaps))

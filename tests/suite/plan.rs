@@ -720,7 +720,7 @@ fn without_a_crm_the_ledgers_own_briefs_are_compared() {
         let event = json!({"type": "contract.signed", "timestamp": "2026-11-02T10:00:00Z", "data": {
             "id": format!("doc-{number}"), "name": format!("Contract {number}"),
             "signed_at": format!("2026-11-0{number}T10:00:00Z"),
-            "signers": [{"name": "Ada", "email": "ada@x.example"}]}});
+            "signers": [{"name": "Ada", "email": "ada@x.example", "company": "X Ltd"}]}});
         let file = sandbox.write("event.json", event.to_string()).display().to_string();
         now("2026-11-04T10:05:00Z", &["sign", &file, "--as", "contract"]).exits(0);
     }

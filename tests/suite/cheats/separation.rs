@@ -70,6 +70,21 @@ fn an_exemption_needs_an_approver_a_deal_and_somebody_else_than_the_rep() {
 }
 
 #[test]
+fn an_exemption_of_nobody_counts_for_nothing_and_is_named() {
+    for (by, words) in [("reason: gift", "without an approver"), ("by: noorh", "without a reason")]
+    {
+        let ledger = team();
+        let timeline = format!(
+            "schema: handoff/timeline/v1\nkey: hubspot-1\nevents:\n  - at: 2026-11-03T09:00:00Z\n    event: exempted\n    via: cli\n    {by}\n"
+        );
+        ledger.sandbox.write("l/briefs/2026/11/b--hubspot-1/timeline.yaml", timeline);
+        ledger.sandbox.git("l", &["add", "-A"]);
+        ledger.sandbox.git("l", &["commit", "-qm", "exempted by hand"]);
+        assert_ne!(ledger.is_found("self-approved", words), "exempt");
+    }
+}
+
+#[test]
 fn nobody_acts_in_somebody_elses_name() {
     let ledger = team();
     ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T10:05:00Z");

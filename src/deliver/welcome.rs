@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::messages::{Messages, answer};
+use super::messages::Messages;
 use super::row::{SinkRow, SinkSettings, Sinks};
 use super::signed_webhook::SignedWebhook;
 use super::sink::{DeliveryError, Handoff, Mark, Sink};

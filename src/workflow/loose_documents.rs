@@ -13,7 +13,7 @@ use super::deal::{Found, differ, of_reference};
 use super::folder_facts::{Kind, facts};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::Brief;
-use crate::ledger::{Folder, HandoffFiles};
+use crate::ledger::{Folder, FolderGroup, HandoffFiles, key_of};
 use crate::model::{
     CrmName, Deal, DealId, DealRef, DocumentId, Key, Money, ProviderName, Signature,
     normalise_deal_id,
@@ -27,7 +27,7 @@ const BEFORE: Days = Days::new(60);
 pub(super) struct LooseDocuments {
     documents: RefCell<Option<Vec<Loose>>>,
     deals: RefCell<Option<Vec<Loose>>>,
-    joined: RefCell<Option<BTreeMap<DealKey, Key>>>,
+    joined: RefCell<BTreeMap<CrmName, BTreeMap<DealId, Key>>>,
     /// The documents of this run, as each was found first.
     begun: RefCell<BTreeMap<DocumentKey, Found>>,
 }
@@ -128,8 +128,9 @@ impl LooseDocuments {
             Some(key) => Some(key),
             None => {
                 let mut joined = self.joined.borrow_mut();
-                let joined = joined.get_or_insert_with(|| joined_deals(context));
-                joined.get(&deal_key(deal)).cloned()
+                let (crm, id) = deal_key(deal);
+                let of_crm = joined.entry(crm).or_insert_with_key(|crm| joined_deals(context, crm));
+                of_crm.get(&id).cloned()
             }
         };
         let Some(key) = known else { return Ok(false) };
@@ -260,9 +261,21 @@ fn deal_key(deal: &Deal) -> DealKey {
     (deal.crm.clone(), normalise_deal_id(&deal.crm, &deal.id))
 }
 
-/// The handoffs of deals that have another key than the deal's, because a document began
-/// them. A handoff that cannot be read is nobody's; `handoff validate` and the audit name it.
-pub(super) fn joined_deals(context: &Context) -> BTreeMap<DealKey, Key> {
+/// So many briefs are read anew; of more, what they say is kept.
+const FEW: usize = 200;
+
+/// The handoffs of a CRM's deals that have another key than the deal's, because a
+/// document began them. A handoff that cannot be read is nobody's; `handoff validate`
+/// and the audit name it.
+pub(super) fn joined_deals(context: &Context, crm: &CrmName) -> BTreeMap<DealId, Key> {
+    let Ok(snapshot) = context.ledger.snapshot() else { return BTreeMap::new() };
+    // The key of a deal's own handoff begins with its CRM's name.
+    let crms = crate::crm::CRMS.iter().map(|row| row.name).chain([crm.as_str()]);
+    let of_deals: Vec<String> = crms.map(|name| format!("--{name}-")).collect();
+    let is_of_deal = |name: &str| {
+        let key = name.rfind("--").map_or("", |at| &name[at..]);
+        of_deals.iter().any(|start| key.starts_with(start))
+    };
     let read = |_: &Folder, files: &HandoffFiles| {
         let Some(brief) = &files.brief else { return Ok(None) };
         let brief = Brief::parse(brief).map_err(|error| error.to_string())?;
@@ -270,14 +283,31 @@ pub(super) fn joined_deals(context: &Context) -> BTreeMap<DealKey, Key> {
         let (Some((crm, id)), Some(key)) = (view.deal(), view.key()) else { return Ok(None) };
         Ok((!key.as_str().starts_with(&format!("{crm}-"))).then_some((crm, id, key)))
     };
-    let Ok(snapshot) = context.ledger.snapshot() else { return BTreeMap::new() };
-    let kind = Kind { name: "joined", basis: b"", read: &read };
-    let mut joined: BTreeMap<DealKey, Key> = BTreeMap::new();
-    for (_, found) in facts::<Option<(CrmName, DealId, Key)>>(context, &snapshot, None, &kind).rows
-    {
-        let Ok(Some((crm, id, key))) = found else { continue };
+    let names = snapshot.folder_names();
+    let groups = names.groups.iter().map(|(_, group)| group);
+    let others: Vec<(&FolderGroup, usize)> = groups
+        .flat_map(|group| (0..group.len()).map(move |at| (group, at)))
+        .filter(|(group, at)| {
+            let name = group.name(*at);
+            !is_of_deal(name) && key_of(name).is_some()
+        })
+        .take(FEW + 1)
+        .collect();
+    let rows: Vec<Result<Option<(CrmName, DealId, Key)>, String>> = if others.len() > FEW {
+        let kind = Kind { name: "joined", basis: b"", read: &read };
+        facts(context, &snapshot, None, &kind).rows.into_iter().map(|(_, row)| row).collect()
+    } else {
+        let files = |(group, at): (&FolderGroup, usize)| {
+            let folder = group.folder(at);
+            let files = snapshot.files_in(group.tree(at), &folder.path);
+            files.map_err(|error| error.to_string()).and_then(|files| read(&folder, &files))
+        };
+        others.into_iter().map(files).collect()
+    };
+    let mut joined: BTreeMap<DealId, Key> = BTreeMap::new();
+    for (_, id, key) in rows.into_iter().flatten().flatten().filter(|(of, ..)| of == crm) {
         // The key of a renewal begins with that of the handoff it renews.
-        let first = joined.entry((crm, id)).or_insert_with(|| key.clone());
+        let first = joined.entry(id).or_insert_with(|| key.clone());
         if key.as_str().len() < first.as_str().len() {
             *first = key;
         }

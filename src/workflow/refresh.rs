@@ -167,7 +167,7 @@ pub async fn refresh_deal(
     let mut key = Key::for_deal(&crm, &id)?;
     let mut stored = context.stored(&key, None)?;
     if stored.is_none()
-        && let Some(joined) = joined_deals(context).remove(&(crm, id))
+        && let Some(joined) = joined_deals(context, &crm).remove(&id)
     {
         stored = context.stored(&joined, None)?;
         key = joined;
@@ -204,12 +204,12 @@ pub async fn changed_handoffs(
     if changed.is_empty() {
         return Ok((Vec::new(), gaps));
     }
-    let joined = joined_deals(context);
+    let joined = joined_deals(context, crm.name());
     let mut keys_of = BTreeSet::new();
     for id in changed {
         let id = normalise_deal_id(crm.name(), &id);
         keys_of.extend(Key::for_deal(crm.name(), &id));
-        keys_of.extend(joined.get(&(crm.name().clone(), id)).cloned());
+        keys_of.extend(joined.get(&id).cloned());
     }
     let changed = keys_of;
     let (keys, unread) = keys_within(context, horizon)?;

@@ -159,7 +159,20 @@ fn check(source: usize, at: usize, fault: &(u16, Value, usize)) {
     let at = at % requests;
     let runtime = Runtime::new().expect("a runtime");
     let (population, _) = runtime.block_on(read(SOURCES[source], Some((at, fault))));
-    let Ok((deals, gaps)) = population else { return };
+    let (deals, gaps) = match population {
+        Ok(population) => population,
+        Err(error) => {
+            // What kept it from being read, in words; never that a setting is wrong.
+            let words = error.to_string();
+            let of_server = !matches!(error, CrmError::Settings { .. });
+            assert!(
+                of_server && words.len() > 20,
+                "{}: request {at}, {fault:?}: {words}",
+                SOURCES[source]
+            );
+            return;
+        }
+    };
     assert!(
         gaps > 0 || without_url(deals) == *whole,
         "{}: request {at} answered with {fault:?}, and the population is another and complete",

@@ -157,7 +157,12 @@ impl LinkView {
                 owner: promise.owner,
             });
         let people = view.contacts().into_iter().filter_map(|it| it.name.or(it.email));
-        let team = context.config.team.csms.iter().map(|csm| csm.name.clone());
+        // Whoever has it already is no choice.
+        let has_it = |email: &Option<String>| {
+            email.as_deref().is_some_and(|it| crate::model::is_same_person(it, &grant.person))
+        };
+        let csms = context.config.team.csms.iter().filter(|csm| !has_it(&csm.email));
+        let team = csms.map(|csm| csm.name.clone());
         let readme = context.render(brief, &stored.confirmed)?;
         let link = |url: Option<&str>| {
             let parsed = url::Url::parse(url?).ok()?;

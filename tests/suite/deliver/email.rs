@@ -104,19 +104,35 @@ fn parsed(mail: &str) -> mail_parser::Message<'_> {
     mail_parser::MessageParser::default().parse(mail.as_bytes()).expect("a mail")
 }
 
-/// The properties of the one entry in a calendar, unfolded and unescaped.
+/// The properties of the one entry in a calendar, as another library than the
+/// one that wrote it reads them; what RFC 5545 asks of the calendar holds.
 fn entry(mail: &mail_parser::Message<'_>) -> Vec<(String, String)> {
     let part = mail.attachments().next().expect("an attachment");
     let kind = mail_parser::MimeHeaders::content_type(part).expect("a type");
     assert_eq!((kind.ctype(), kind.subtype()), ("text", Some("calendar")));
-    let text = part.text_contents().expect("text").replace("\r\n", "\n").replace("\n ", "");
-    let inner = text.split("BEGIN:VEVENT\n").nth(1).expect("an entry");
-    assert_eq!(text.matches("BEGIN:").count(), 2, "a calendar and one entry:\n{text}");
-    let lines = inner.split("END:VEVENT").next().expect("its end").lines();
-    lines
-        .map(|line| line.split_once(':').expect("a property"))
-        .map(|(name, value)| (name.to_owned(), value.replace("\\,", ",").replace("\\;", ";")))
-        .collect()
+    let text = part.text_contents().expect("text");
+    assert!(text.lines().count() == text.matches("\r\n").count(), "each line ends with CRLF");
+    let calendars: Vec<_> = ical::IcalParser::new(text.as_bytes()).collect();
+    let [Ok(calendar)] = &calendars[..] else { panic!("one calendar:\n{text}\n{calendars:?}") };
+    let of_calendar = |name: &str| {
+        let found = calendar.properties.iter().find(|it| it.name == name);
+        found.and_then(|it| it.value.clone()).unwrap_or_default()
+    };
+    assert_eq!(of_calendar("VERSION"), "2.0");
+    assert!(!of_calendar("PRODID").is_empty(), "{text}");
+    assert_eq!(Some(&*of_calendar("METHOD")), kind.attribute("method"), "{text}");
+    let [event] = &calendar.events[..] else { panic!("one entry:\n{text}") };
+    assert!(calendar.todos.is_empty() && calendar.alarms.is_empty(), "{text}");
+    let told = |it: &ical::property::Property| {
+        let value = it.value.clone().unwrap_or_default();
+        (it.name.clone(), value.replace("\\,", ",").replace("\\;", ";"))
+    };
+    let entry: Vec<(String, String)> = event.properties.iter().map(told).collect();
+    for name in ["UID", "DTSTAMP", "DTSTART", "DTEND", "SUMMARY"] {
+        let times = entry.iter().filter(|(it, _)| it == name).count();
+        assert_eq!(times, 1, "{name} once:\n{text}");
+    }
+    entry
 }
 
 fn property(entry: &[(String, String)], name: &str) -> String {

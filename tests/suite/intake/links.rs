@@ -263,6 +263,9 @@ fn a_return_needs_its_reason_and_another_csm_takes_over() {
         rep.body
     );
     assert_harmless(&rep);
+    let shown = get(address, &token).body;
+    let offered = |who: &str| shown.contains(&format!("<option value=\"{who}\">"));
+    assert!(offered("Kim Park") && !offered("Sam Lee"), "whoever has it is no choice");
     let given = post(address, &token, &[("do", "assign"), ("to", "Kim Park")]);
     assert_eq!(given.status, 200, "{}", given.body);
     // The link of somebody whom the handoff was taken from reads, and does no more.

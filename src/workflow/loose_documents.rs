@@ -261,7 +261,10 @@ fn deal_key(deal: &Deal) -> DealKey {
     (deal.crm.clone(), normalise_deal_id(&deal.crm, &deal.id))
 }
 
-/// So many briefs are read anew; of more, what they say is kept.
+/// A deal and the key of its handoff, where that is not the deal's own.
+type Joined = Option<(CrmName, DealId, Key)>;
+
+/// So many briefs are read again; of more, what they say is kept.
 const FEW: usize = 200;
 
 /// The handoffs of a CRM's deals that have another key than the deal's, because a
@@ -293,7 +296,7 @@ pub(super) fn joined_deals(context: &Context, crm: &CrmName) -> BTreeMap<DealId,
         })
         .take(FEW + 1)
         .collect();
-    let rows: Vec<Result<Option<(CrmName, DealId, Key)>, String>> = if others.len() > FEW {
+    let rows: Vec<Result<Joined, String>> = if others.len() > FEW {
         let kind = Kind { name: "joined", basis: b"", read: &read };
         facts(context, &snapshot, None, &kind).rows.into_iter().map(|(_, row)| row).collect()
     } else {

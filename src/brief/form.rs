@@ -406,12 +406,14 @@ fn by_name<'a, 'b>(fields: &'a [Field], line: &'b str) -> Vec<(&'a Field, &'b st
     };
     // Where each name begins, and where what it names begins.
     let mut named: Vec<(&Field, usize, usize)> = Vec::new();
-    for (colon, _) in line.match_indices(':') {
-        let begin = line[..colon].rfind([',', ';']).map_or(0, |at| at + 1);
-        if (begin == 0) == named.is_empty()
-            && let Some(field) = field_of(&line[begin..colon])
+    let mut begin = 0;
+    for (at, mark) in line.match_indices([',', ';', ':']) {
+        if mark != ":" {
+            begin = at + 1;
+        } else if (begin == 0) == named.is_empty()
+            && let Some(field) = field_of(&line[begin..at])
         {
-            named.push((field, begin, colon + 1));
+            named.push((field, begin, at + 1));
         }
     }
     let ends = named.iter().skip(1).map(|(_, begin, _)| *begin).chain([line.len()]);

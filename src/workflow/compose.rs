@@ -194,7 +194,7 @@ fn first_action(
     let Some(action) = action.as_object_mut() else { return };
     // A name or a login alone in the CRM becomes the person of the team; somebody
     // who is not listed there takes a handoff from nobody.
-    let mapped = action.get("owner").cloned();
+    let mapped = action.get("owner").filter(|owner| owner_words(owner).next().is_some()).cloned();
     let chosen = match mapped.as_ref().map(|owner| named(config, owner)) {
         Some(Some(csm)) => Some(csm.to_json()),
         Some(None) if config.team.csms.is_empty() => None,
@@ -222,10 +222,7 @@ fn first_action(
 
 /// What is said where the deal names somebody as the CSM whom the team does not have.
 fn not_listed(owner: &Value, instead: Option<&Value>) -> String {
-    let words = |owner: &Value| {
-        let words = [owner.as_str(), owner["name"].as_str(), owner["email"].as_str()];
-        crate::text::quoted(words.into_iter().flatten().next().unwrap_or_default())
-    };
+    let words = |owner| crate::text::quoted(owner_words(owner).next().unwrap_or_default());
     let stays = match instead {
         Some(csm) => format!("{} is the CSM", words(csm)),
         None => "no rule under team.assign names anybody else".to_owned(),
@@ -236,12 +233,15 @@ fn not_listed(owner: &Value, instead: Option<&Value>) -> String {
     )
 }
 
-fn named<'a>(config: &'a Config, owner: &Value) -> Option<&'a Csm> {
+/// The words that a CSM is named by, in text or in a record; none where nobody is.
+fn owner_words(owner: &Value) -> impl Iterator<Item = &str> {
     let words =
         [owner.as_str(), owner["email"].as_str(), owner["github"].as_str(), owner["name"].as_str()];
-    words
-        .into_iter()
-        .flatten()
+    words.into_iter().flatten().filter(|word| !word.trim().is_empty())
+}
+
+fn named<'a>(config: &'a Config, owner: &Value) -> Option<&'a Csm> {
+    owner_words(owner)
         .find_map(|word| config.team.find(word))
         .and_then(|index| config.team.csms.get(index))
 }
@@ -439,23 +439,19 @@ impl Correction {
     }
 }
 
-/// A promise stays the one's who made it when the deal gets another owner, whom
+/// A promise stays with who made it when the deal has another owner by now, whom
 /// the mapping names as the maker.
 fn keep_makers(before: &Value, theirs: &mut Value) {
-    let owner = |brief: &Value| brief.pointer("/deal/owner/name").cloned();
-    let (was, now) = (owner(before), owner(theirs));
-    if was == now {
-        return;
-    }
-    let told = before["commitments"].as_array().cloned().unwrap_or_default();
-    for promise in theirs["commitments"].as_array_mut().into_iter().flatten() {
-        if promise.get("made_by").is_none_or(|by| Some(by) != now.as_ref()) {
+    let owner = theirs.pointer("/deal/owner/name").cloned();
+    let told = before["commitments"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let promises = theirs.get_mut("commitments").and_then(Value::as_array_mut);
+    for promise in promises.into_iter().flatten() {
+        if promise.get("made_by").is_none() || promise.get("made_by") != owner.as_ref() {
             continue;
         }
         let same = |it: &&Value| it["promise"] == promise["promise"];
-        let maker = told.iter().find(same).and_then(|it| it.get("made_by")).cloned();
-        if let Some(maker) = maker.filter(|it| Some(it) == was.as_ref()) {
-            promise["made_by"] = maker;
+        if let Some(maker) = told.iter().find(same).and_then(|it| it.get("made_by")) {
+            promise["made_by"] = maker.clone();
         }
     }
 }

@@ -227,7 +227,8 @@ fn circumstances(
         at_once,
         since: context.config.deliver.since,
         brief_blob,
-        customer_is_named: customer.is_some(),
+        // The answer `none` is no name.
+        customer_is_named: customer.is_some_and(|name| name != "none"),
         ..Circumstances::at(context.now)
     }
 }

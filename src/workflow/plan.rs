@@ -126,7 +126,7 @@ impl ChangeKind {
             Self::Answer => "answers that change",
             Self::Page => "pages that read differently",
             Self::Message => "messages and tasks that read differently",
-            Self::Setting => "other settings that differ",
+            Self::Setting => "settings that differ besides",
         }
     }
 }

@@ -10,7 +10,7 @@ use super::handoff_summary::HandoffSummary;
 use super::recording::Recording;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{EventKind, Timeline, View, deadline_in_force, deadline_moves};
+use crate::brief::{Event, EventKind, Timeline, View, deadline_in_force, deadline_moves};
 use crate::config::{Channel, Csm, Due, Lead, Offset, Recipient, ReminderRule};
 use crate::deliver::{
     DeliveryError, DeliveryResult, Follower as _, Handoff, RemindedPerson, Reminder, Sink,
@@ -105,11 +105,12 @@ fn comes(
     rung: &ReminderRule,
     thing: &Thing,
 ) -> Option<String> {
-    // Nobody is late with what they were not told.
+    // Nobody is late with what they were not told; where telling them failed, it goes on.
     let of_first_touch = [Due::FirstTouch, Due::Acceptance, Due::MissingAnswers];
     let mut from = thing.at;
     if !rung.at.before && of_first_touch.contains(&rung.due) {
-        let told = timeline.events.iter().filter(|it| is_told(it.event)).map(|it| it.at).min()?;
+        let tries = |it: &&Event| is_told(it.event) || it.event == EventKind::DeliveryFailed;
+        let told = timeline.events.iter().filter(tries).map(|it| it.at).min()?;
         // A target's clock may be ahead of this one.
         if told <= context.now {
             from = from.max(told);

@@ -100,6 +100,18 @@ fn the_line_that_the_help_proposes_settles_what_was_not_known() {
     assert_eq!(report["population"]["closed_won"], 1);
 }
 
+/// The lines that a refusal, or the gap of a report, gives to be pasted.
+#[track_caller]
+fn line_of(told: &Ran, what: &str) -> Vec<String> {
+    let told = match told.stdout.is_empty() {
+        true => told.stderr.clone(),
+        false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
+    };
+    let lines = pasted(&told);
+    assert!(!lines.is_empty(), "{what}: no line in {told}");
+    lines
+}
+
 /// The settings lines that a text gives in backquotes to be pasted.
 fn pasted(text: &str) -> Vec<String> {
     let lines = text.split('`').skip(1).step_by(2);
@@ -156,12 +168,7 @@ fn the_lines_that_are_told_can_be_pasted() {
         sandbox.write("e/deals.csv", text);
         let arguments = ["--now", NOON, "audit", "--deals", "deals.csv", "--format", "json"];
         let told = sandbox.handoff("e", &arguments).exits(3);
-        let told = match told.stdout.is_empty() {
-            true => told.stderr.clone(),
-            false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
-        };
-        let lines = pasted(&told);
-        assert!(!lines.is_empty(), "{what}: no line in {told}");
+        let lines = line_of(&told, what);
         sandbox.write("e/handoff.yaml", &lines[0]);
         let ran = sandbox.handoff("e", &arguments);
         assert_eq!(ran.code, 1, "{what}: {}\n{}\n{}", lines[0], ran.stderr, ran.stdout);
@@ -173,12 +180,7 @@ fn the_lines_that_are_told_can_be_pasted() {
         sandbox.handoff(".", &early).exits(0);
         sandbox.write("l/deals.csv", text);
         let told = audit(&sandbox, "deals.csv", &[]).exits(3);
-        let told = match told.stdout.is_empty() {
-            true => told.stderr.clone(),
-            false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
-        };
-        let lines = pasted(&told);
-        assert!(!lines.is_empty(), "{what}: no line in {told}");
+        let lines = line_of(&told, what);
         let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
         sandbox.write("l/handoff.yaml", format!("{config}\n{}\n", lines[0]));
         sandbox.git("l", &["commit", "-qam", "the line"]);
@@ -189,12 +191,7 @@ fn the_lines_that_are_told_can_be_pasted() {
         // In a ledger with an export: it goes below the section.
         let sandbox = ledger("deals.csv", text.as_bytes(), "", "");
         let told = audit(&sandbox, "deals.csv", &[]).exits(3);
-        let told = match told.stdout.is_empty() {
-            true => told.stderr.clone(),
-            false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
-        };
-        let lines = pasted(&told);
-        assert!(!lines.is_empty(), "{what}: no line in {told}");
+        let lines = line_of(&told, what);
         let sandbox = ledger("deals.csv", text.as_bytes(), &format!("    {}\n", lines[0]), "");
         let ran = audit(&sandbox, "deals.csv", &[]);
         assert_eq!(ran.code, 1, "{what}: {}\n{}", lines[0], ran.stderr);

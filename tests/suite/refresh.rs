@@ -232,6 +232,9 @@ fn another_owner_of_the_deal_is_named_and_promises_stay_with_who_made_them() {
     let brief = file(&sandbox, "brief.yaml");
     assert_eq!(brief.matches("made_by: Marcus Oyelaran").count(), 2, "{brief}");
     assert_eq!(brief.matches("made_by: Nina New").count(), 1, "the new promise: {brief}");
+    // Read again, nothing is new, and the promises stay.
+    assert_eq!(refresh(&sandbox)["result"]["outcome"], "unchanged");
+    assert_eq!(file(&sandbox, "brief.yaml"), brief);
     let commits = sandbox.git("ledger", &["log", "-2", "--format=%B"]);
     assert!(commits.contains("deal.owner.name"), "{commits}");
     let told = fs::read_to_string(sandbox.join(format!("ledger/outbox/{KEY}/07-changed-1.md")));

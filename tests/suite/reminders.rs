@@ -208,6 +208,21 @@ fn what_is_done_and_what_is_switched_off_reminds_nobody() {
     assert_eq!(sent_by("2026-10-20T08:01:00Z"), Vec::<String>::new());
     assert_eq!(sent_by("2026-10-20T09:00:00Z"), ["first_touch+1h.lead"]);
     assert_eq!(sent_by("2026-10-20T12:00:00Z"), ["first_touch+1h.lead", "acceptance+4h.csm"]);
+    // Whom nobody could tell is not forgotten: the lead is.
+    let untold = ledger(CONFIG);
+    untold.git("ledger", &["reset", "-q", "--hard", "HEAD"]);
+    fs::remove_dir_all(untold.join("ledger/outbox")).unwrap();
+    let timeline = untold.git("ledger", &["ls-files", "briefs/*timeline.yaml"]);
+    let timeline = untold.join("ledger").join(timeline.trim());
+    let text = fs::read_to_string(&timeline).unwrap();
+    let told = text.find("event: task_opened").expect("told");
+    let told = text[..told].rfind("  - ").expect("an event");
+    let failed = "  - at: 2026-10-14T16:00:00Z\n    event: delivery_failed\n    via: outbox\n    ref: notified\n    reason: 'refused: full'\n";
+    fs::write(&timeline, format!("{}{failed}", &text[..told])).unwrap();
+    untold.git("ledger", &["commit", "-qam", "nobody could be told"]);
+    untold.handoff("ledger", &["deliver", KEY, "--now", "2026-10-20T08:00:00Z"]).exits(0);
+    let ids: Vec<String> = reminded(&untold).into_iter().map(|(_, id)| id).collect();
+    assert_eq!(ids, ["first_touch+1h.lead"]);
     // Who comes back after a month is not flooded with the past.
     let late = ledger(CONFIG);
     late.handoff("ledger", &["deliver", KEY, "--now", "2026-11-20T08:00:00Z"]).exits(0);

@@ -381,6 +381,11 @@ fn the_customers_name_is_the_companys_and_never_a_subject_or_a_documents_name() 
         // Once somebody has answered, the welcome is due.
         let file = sandbox.git("ledger", &["ls-files", &format!("briefs/*{key}/brief.yaml")]);
         let file = sandbox.join("ledger").join(file.trim());
+        let none = format!("{brief}customer: {{name: none}}\n");
+        fs::write(&file, none).unwrap();
+        sandbox.git("ledger", &["commit", "-qam", "no name either"]);
+        sandbox.handoff("ledger", &["deliver", key]).exits(0);
+        assert!(!outbox.join("05-welcomed.json").exists(), "{key}");
         let answered = format!("{brief}customer: {{name: Acme Corp}}\n");
         fs::write(&file, answered).unwrap();
         sandbox.git("ledger", &["commit", "-qam", "the customer's name"]);

@@ -313,7 +313,7 @@ fn text(plan: &Plan) -> String {
         (false, _) => format!("Against the settings of {}:\n", terminal(&plan.base)),
     };
     for (kind, changes) in by_kind(plan) {
-        text.push_str(&format!("\n{} {}\n", changes.len(), kind.label()));
+        text.push_str(&format!("\n{}\n", kind.counted(changes.len())));
         for change in changes.iter().take(EXAMPLES) {
             let what = [&change.name, &change.field, &change.value];
             let what: Vec<String> = what.into_iter().flatten().map(|it| terminal(it)).collect();
@@ -356,17 +356,15 @@ fn markdown_of(plan: &Plan) -> String {
         (true, true) => format!("**Nothing would change** against {}.\n", code(&plan.base)),
         (true, false) => "**Not everything could be read**; no change was found.\n".to_owned(),
         (false, _) => {
-            let counts: Vec<String> = by_kind(plan)
-                .map(|(kind, changes)| format!("{} {}", changes.len(), kind.label()))
-                .collect();
+            let counts: Vec<String> =
+                by_kind(plan).map(|(kind, changes)| kind.counted(changes.len())).collect();
             format!("**{}** against {}\n", counts.join(", "), code(&plan.base))
         }
     };
     for (kind, changes) in by_kind(plan) {
         page.push_str(&format!(
-            "\n#### {} {}\n\n| handoff | what | before | after |\n|---|---|---|---|\n",
-            changes.len(),
-            kind.label()
+            "\n#### {}\n\n| handoff | what | before | after |\n|---|---|---|---|\n",
+            kind.counted(changes.len())
         ));
         for change in changes.iter().take(EXAMPLES) {
             let cell = |text: &Option<String>| {

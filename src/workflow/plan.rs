@@ -23,6 +23,7 @@ use crate::deliver::{
 };
 use crate::link::LinkRole;
 use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
+use crate::report::count_of;
 use crate::yaml;
 
 /// What a plan looks at; both sides share it.
@@ -116,17 +117,33 @@ impl ChangeKind {
     /// What people read above the changes of this kind.
     #[must_use]
     pub fn label(self) -> &'static str {
+        self.labels().1
+    }
+
+    /// A number of changes of this kind: `1 deadline that moves`.
+    #[must_use]
+    pub fn counted(self, number: usize) -> String {
+        let (one, many) = self.labels();
+        count_of(number, one, many)
+    }
+
+    fn labels(self) -> (&'static str, &'static str) {
         match self {
-            Self::Class => "deals in another class",
-            Self::Document => "documents that are decided otherwise",
-            Self::Incomplete => "briefs that become incomplete",
-            Self::Complete => "briefs that become complete",
-            Self::Csm => "handoffs for another CSM",
-            Self::Deadline => "deadlines that move",
-            Self::Answer => "answers that change",
-            Self::Page => "pages that read differently",
-            Self::Message => "messages and tasks that read differently",
-            Self::Setting => "settings that differ besides",
+            Self::Class => ("deal in another class", "deals in another class"),
+            Self::Document => {
+                ("document that is decided otherwise", "documents that are decided otherwise")
+            }
+            Self::Incomplete => ("brief that becomes incomplete", "briefs that become incomplete"),
+            Self::Complete => ("brief that becomes complete", "briefs that become complete"),
+            Self::Csm => ("handoff for another CSM", "handoffs for another CSM"),
+            Self::Deadline => ("deadline that moves", "deadlines that move"),
+            Self::Answer => ("answer that changes", "answers that change"),
+            Self::Page => ("page that reads differently", "pages that read differently"),
+            Self::Message => (
+                "message or task that reads differently",
+                "messages and tasks that read differently",
+            ),
+            Self::Setting => ("other setting that differs", "other settings that differ"),
         }
     }
 }

@@ -43,7 +43,7 @@ fn a_change_of_the_settings_is_explained_in_one_comment_that_is_edited_in_place(
         runner.green("plan", "pull_request", &of("acme/handoffs"));
         let told = fs::read_to_string(&comment).unwrap();
         assert!(
-            told.starts_with("<!-- handoff plan -->\n**1 other settings that differ**"),
+            told.starts_with("<!-- handoff plan -->\n**1 other setting that differs**"),
             "{told}"
         );
         assert!(told.contains("reminders") && told.contains(words), "{crm}: {told}");

@@ -20,8 +20,9 @@ use crate::model::{Gap, Key, ObjectId};
 /// A layout has a handful of levels; more is a mistake or an attack.
 const DEEPEST: usize = 12;
 
-/// A run that searches more often than this makes a table of all keys.
-const SELDOM: usize = 4;
+/// A run that searches more often than this makes a table of all keys, which costs
+/// as much as looking through the names some thirty times.
+const SELDOM: usize = 32;
 
 /// What one tree says about folders.
 struct Listing {

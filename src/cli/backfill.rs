@@ -1,5 +1,6 @@
 //! `handoff backfill`: the briefs an audit found missing.
 
+use crate::model::Remarks;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -106,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
     }
     if arguments.deliver {
-        let mut remarks = workflow::Remarks::default();
+        let mut remarks = Remarks::default();
         context.push(&mut remarks)?;
         exit = exit.max(invocation.tell("", &remarks));
     }

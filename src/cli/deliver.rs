@@ -14,7 +14,7 @@ use super::keys::find_signed_keys;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::deliver::{DeliveryState, Settled};
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, Remarks};
 use crate::report::count;
 use crate::workflow::{self, Context, Delivered, Horizon};
 
@@ -115,14 +115,14 @@ pub(super) fn warn_of(gaps: &[Gap], invocation: &Invocation) -> Exit {
 
 /// Pushes what was written, where there is a remote.
 pub(super) fn push(context: &Context, invocation: &Invocation) -> Result<Exit, CliError> {
-    let mut remarks = workflow::Remarks::default();
+    let mut remarks = Remarks::default();
     context.push(&mut remarks)?;
     Ok(invocation.tell("", &remarks))
 }
 
 /// What was merged and written on the remote is looked at, too.
 pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
-    let mut remarks = workflow::Remarks::default();
+    let mut remarks = Remarks::default();
     workflow::catch_up(context, &mut remarks);
     invocation.tell("", &remarks);
 }

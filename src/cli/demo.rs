@@ -19,7 +19,7 @@ use crate::audit::AuditReport;
 use crate::brief::EventKind;
 use crate::esign::{Providers, Received, Request, confirm};
 use crate::ledger::{Identity, Ledger};
-use crate::model::{Key, Secrets, SignatureEvent};
+use crate::model::{Key, Remarks, Secrets, SignatureEvent};
 use crate::report::Options;
 use crate::text::shell_word;
 use crate::workflow::{self, Context, DealSource, PersonEvent, SignRequest};
@@ -396,7 +396,7 @@ fn person(
     at: DateTime<Utc>,
 ) -> Result<String, CliError> {
     let key = Key::parse(key).map_err(|error| CliError::could_not(error.to_string()))?;
-    workflow::record(context, &key, event, &mut workflow::Remarks::default())?;
+    workflow::record(context, &key, event, &mut Remarks::default())?;
     let folder = context.stored(&key, None)?.map(|stored| stored.folder).unwrap_or_default();
     let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
     let word = event.kind.words();

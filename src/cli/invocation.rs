@@ -13,10 +13,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use crate::disk;
 use crate::http::BaseUrl;
-use crate::model::Secrets;
+use crate::model::{Remarks, Secrets};
 use crate::text::terminal;
 use crate::time::Clock;
-use crate::workflow::Remarks;
 
 /// What a command needs beside its own arguments: the surroundings, and how
 /// to speak. Standard output is the result, standard error the commentary.

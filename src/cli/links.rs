@@ -22,7 +22,7 @@ use super::open::{Ports, links, open};
 use crate::deliver::Links;
 use crate::intake::{Fields, LinkHandler, LinkRoute, ServiceMetrics};
 use crate::link::LinkRole;
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 use crate::text::{is_address, one_line, quoted, terminal};
 use crate::time::{Clock, HumanDuration};
 use crate::workflow::{self, Context, LINK_PAGE_STYLE, LinkReply};
@@ -195,7 +195,7 @@ fn run_revoke(revoke: &Revoke, invocation: &Invocation) -> Result<Exit, CliError
             key.to_string()
         }
     };
-    let mut remarks = workflow::Remarks::default();
+    let mut remarks = Remarks::default();
     let (by, reason) = (Some(revoke.by.as_str()), revoke.reason.as_deref());
     workflow::revoke_links(&context, &of, by, reason, &mut remarks)?;
     context.push(&mut remarks)?;

@@ -11,10 +11,10 @@ use super::open::{Ports, export_root, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
 use crate::config::Team;
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 use crate::report::count;
 use crate::text::{did_you_mean, nearest, one_line, quoted};
-use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed, Remarks};
+use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed};
 
 /// What a person says of one handoff: the arguments of `accept`, `resubmit` and
 /// `touch`, and a part of those of `assign` and `promises keep`.
@@ -265,7 +265,7 @@ fn record(
         check_name(&told.by, &context.config.team)?;
     }
     told.at = When::of_act(at, &context.config, invocation.now)?;
-    let mut remarks = workflow::Remarks::default();
+    let mut remarks = Remarks::default();
     if told.kind == EventKind::Exempted {
         match open_crm(invocation, &context.config, &export_root(&context.ledger)) {
             Ok(crm) => context.crm = crm,

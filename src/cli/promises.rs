@@ -1,5 +1,6 @@
 //! `handoff promises`: what reps have promised, and that one was kept.
 
+use crate::model::Remarks;
 use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -126,7 +127,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     let (context, key, at) = keep.person.open(invocation)?;
     let by = &keep.person.by;
     let kept = KeptPromise { at: at.unwrap_or(invocation.now), by: Some(by.clone()) };
-    let mut remarks = workflow::Remarks::default();
+    let mut remarks = Remarks::default();
     let recorded = workflow::keep_promise(
         &context,
         &key,

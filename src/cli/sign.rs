@@ -20,7 +20,7 @@ use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
 use crate::intake::Completed;
-use crate::model::{DocumentKind, Signature, SignatureEvent};
+use crate::model::{DocumentKind, Remarks, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{
     self, Context, DealSource, Delivered, DocumentLook, SignRequest, SignedHandoff,
@@ -178,7 +178,7 @@ fn record_voided(
 ) -> Result<Option<Exit>, CliError> {
     let mut exit = None;
     for (signature, what) in voided {
-        let mut remarks = workflow::Remarks::default();
+        let mut remarks = Remarks::default();
         let keys = workflow::record_voided(context, signature, what, &mut remarks)?;
         if keys.is_empty() {
             let (provider, id) = (&signature.provider, &signature.document_id);

@@ -21,7 +21,8 @@ use super::sink::{DeliveryError, Handoff, LentCrmTasks, Mark, Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::{EventKind, View};
 use crate::model::{
-    Check, CrmTask, DealId, Person, Secrets, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields,
+    Check, CrmTask, DealId, Person, Remarks, Secrets, TaskAct, TaskBody, TaskDeadline, TaskDue,
+    TaskFields,
 };
 use crate::settings::SettingsReader;
 use crate::text::{self, Look};
@@ -189,7 +190,7 @@ impl Sink for CrmTaskSink {
             due: self.deadline(handoff).or_else(signed),
             owner: None,
         };
-        let (mut remarks, refused) = (Vec::new(), "the task is assigned to nobody");
+        let (mut remarks, refused) = (Remarks::default(), "the task is assigned to nobody");
         let (made, unknown) = given_to(csm(handoff), refused, &mut remarks, |csm| {
             let (deal, mut fields) = (&deal, fields.clone());
             async move {
@@ -242,7 +243,7 @@ impl Follows for CrmTaskFollow {
                 "restore it there, or record what was done by hand",
             ));
         };
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let (subject, markdown) = self.0.words(handoff)?;
         let body = self.0.renewed(&there.body, &markdown);
         if body.is_none() {

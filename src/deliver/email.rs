@@ -27,7 +27,7 @@ use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::{Medium, Message as Text};
 use crate::brief::EventKind;
 use crate::link::LinkRole;
-use crate::model::{Check, Secrets};
+use crate::model::{Check, Remarks, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
 use crate::text::Look;
@@ -166,9 +166,9 @@ impl Email {
     }
 
     /// Who gets it; addresses of the brief that are none are left out and named.
-    fn recipients(&self, outgoing: Outgoing<'_>) -> (Vec<Mailbox>, Vec<String>) {
+    fn recipients(&self, outgoing: Outgoing<'_>) -> (Vec<Mailbox>, Remarks) {
         let Outgoing { handoff, kind, .. } = outgoing;
-        let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Vec::new());
+        let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Remarks::default());
         if let MessageKind::Reminder(reminder) = kind {
             return to_remind(reminder);
         }
@@ -323,7 +323,7 @@ impl Email {
         &self,
         outgoing: Outgoing<'_>,
         groups: &[Addressees],
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<(), DeliveryError> {
         let transport = self.transport();
         let (mut reached, mut refused) = (false, None);
@@ -434,8 +434,8 @@ impl MessageChannel for Email {
 }
 
 /// Those of a reminder who have an address.
-fn to_remind(reminder: &Reminder) -> (Vec<Mailbox>, Vec<String>) {
-    let (mut to, mut remarks) = (Vec::new(), Vec::new());
+fn to_remind(reminder: &Reminder) -> (Vec<Mailbox>, Remarks) {
+    let (mut to, mut remarks) = (Vec::new(), Remarks::default());
     for person in &reminder.to {
         let name = person.name.as_deref().map(|name| text::shorten(&text::one_line(name), 80));
         match person.email.as_deref().map(|email| email.trim().parse::<Address>()) {

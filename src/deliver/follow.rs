@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::brief::EventKind;
+use crate::model::Remarks;
 use crate::text;
 
 /// The end of the titles of everything that belongs to a handoff.
@@ -22,7 +23,7 @@ pub(super) fn titled(title: &str, handoff: &Handoff) -> String {
 pub(super) async fn given_to<P, T, F: Future<Output = Result<T, DeliveryError>>>(
     person: Option<P>,
     refused: &str,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
     mut write: impl FnMut(Option<P>) -> F,
 ) -> Result<T, DeliveryError> {
     let is_given = person.is_some();

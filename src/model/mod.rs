@@ -14,6 +14,7 @@ mod key;
 mod locale;
 mod money;
 mod person;
+mod remarks;
 mod signature;
 
 pub use amounts::{
@@ -41,6 +42,7 @@ pub use money::{
     grouped,
 };
 pub use person::{is_same_person, is_unseen, may_be_person};
+pub use remarks::{NotPushed, Remarks};
 pub use signature::{
     DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
     UnreadFact,

@@ -18,7 +18,7 @@ use crate::brief::{
 };
 use crate::config::{Config, Csm, Routing, Team};
 use crate::ledger::{Snapshot, blob_id};
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 use crate::time::Calendar;
 
 /// What the ledger knows of a customer.
@@ -51,7 +51,7 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Composed {
     pub brief: Value,
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// Makes the brief. `before` is what the ledger has: its owner is kept, so
@@ -71,7 +71,7 @@ pub(super) fn compose(
     let due = due_of(config, found, signed, before);
     let limit = until(config, due);
     let mapped = config.mapping.apply(&mapping_input(context, found, signed, &limit, answers));
-    let mut remarks = found.remarks.clone();
+    let mut remarks = Remarks::from(found.remarks.clone());
     remarks.extend(
         mapped.remarks.iter().map(|remark| format!("{}: {}", remark.field, remark.message)),
     );
@@ -186,7 +186,7 @@ fn first_action(
     sections: &mut Map<String, Value>,
     before: Option<&Value>,
     (open, same): (&dyn Fn() -> BTreeMap<usize, usize>, Option<usize>),
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) {
     let kept = before.and_then(|brief| brief.pointer("/first_action/owner")).cloned();
     let brief = Value::Object(sections.clone());
@@ -278,7 +278,7 @@ pub(super) fn choose<'a>(
     brief: &Value,
     open: &dyn Fn() -> BTreeMap<usize, usize>,
     same_customer: Option<usize>,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Option<&'a Csm> {
     for (index, rule) in team.assign.iter().enumerate() {
         let applies = match &rule.when {

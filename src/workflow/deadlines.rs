@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::compose::follow_in_instruction;
 use super::sources::{ReplacedVersion, WrittenVersion};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{
     AnswerSource, Brief, Event, EventKind, SourceKind, Timeline, View, deadline_in_force,
     deadline_moves,
 };
 use crate::ledger::{Change, blob_id};
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 
 const DUE: &str = "/first_action/due";
 

@@ -9,7 +9,7 @@ use super::handoff_summary::{HandoffSummary, known_handoffs};
 use super::people::{as_given, notice};
 use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
-use super::{Context, Remarks, WorkflowError, deadlines, pending_pull_request, reminders};
+use super::{Context, WorkflowError, deadlines, pending_pull_request, reminders};
 use crate::brief::{
     ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers, changed_data,
 };
@@ -19,7 +19,7 @@ use crate::deliver::{
 };
 use crate::http::Schedule;
 use crate::ledger::month_for;
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, Remarks};
 
 /// Which handoffs are reconciled when none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::deal::{Found, of_document};
 use super::folder_facts::{Kind, select};
 use super::loose_documents::LooseDocuments;
 use super::recording::append;
-use super::{Context, Horizon, Remarks, WorkflowError, keys_within};
+use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::{DecidedBy, Event, EventKind, Timeline};
 use crate::config::{Config, TestDocuments};
 use crate::crm::Crm;
@@ -22,7 +22,7 @@ use crate::deliver::{DeliveryError, Notice};
 use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{
     Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, HeldDocument, Key,
-    LineItem, Outcome, ProviderName, Signature, UnreadFact,
+    LineItem, Outcome, ProviderName, Remarks, Signature, UnreadFact,
 };
 use crate::text::{one_line, quoted, shorten, terminal};
 

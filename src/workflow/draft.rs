@@ -12,13 +12,13 @@ use super::pending_pull_request::{Drafts, stored_draft};
 use super::recording::Intents;
 use super::sources::{ReplacedVersion, WrittenVersion, composed_sources};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version, stored_in};
-use super::{Context, Remarks, WorkflowError};
+use super::{Context, WorkflowError};
 use crate::brief::{
     Brief, Completeness, ConfirmedAnswers, Event, EventKind, MissingField, Timeline, View, merge,
 };
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
-use crate::model::{Key, ObjectId};
+use crate::model::{Key, ObjectId, Remarks};
 
 /// What became of a draft.
 #[derive(Debug, Clone)]
@@ -195,7 +195,7 @@ fn write(
         created: stored.is_none(),
         missing: missing(context, &brief),
         request: None,
-        remarks: std::mem::take(&mut composed.remarks).into(),
+        remarks: std::mem::take(&mut composed.remarks),
     };
     let earlier = ReplacedVersion::of(context, &snapshot, stored.as_ref().filter(|_| !unchanged))?;
     let (mut timeline, mut confirmed) = match stored {

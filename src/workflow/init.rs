@@ -9,12 +9,13 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
+use super::WorkflowError;
 use super::github_workflows::{InstallFrom, Workflows, make, renewal, wants_form};
-use super::{Remarks, WorkflowError};
 use crate::brief::{Schema, issue_form};
 use crate::config::{Config, Problem};
 use crate::disk::{self, Access};
 use crate::ledger::Ledger;
+use crate::model::Remarks;
 use crate::yaml::Span;
 
 /// What the person who makes the ledger has said.

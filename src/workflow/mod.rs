@@ -44,7 +44,7 @@ pub use audit::{
 pub use checkpoints::{
     CheckpointChain, Left, Strictness, leave_checkpoint, read_chain, stamp_checkpoint,
 };
-pub use context::{Context, NotPushed, Remarks, WorkflowError};
+pub use context::{Context, WorkflowError};
 pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
 pub use crm_sink::{CrmSink, LentTasks};
 pub use customers::handoffs_of_customer;

@@ -2,10 +2,10 @@
 //! pull request, each on a branch of its own until somebody merges it. And the
 //! remote, which is where a handoff counts.
 
-use super::context::{Context, NotPushed, Remarks, WorkflowError};
+use super::context::{Context, WorkflowError};
 use super::store::{LOCK_WAIT, Stored, stored_in};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, Unpushed, web_links};
-use crate::model::{Gap, Key, ObjectId};
+use crate::model::{Gap, Key, NotPushed, ObjectId, Remarks};
 use crate::text::shorten;
 
 impl Context {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::recording::append;
 use super::sources::{ReplacedVersion, WrittenVersion};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{
     AnswerSource, Brief, Event, EventKind, SourceKind, Timeline, TouchEvidence, View,
 };
@@ -13,7 +13,7 @@ use crate::config::Csm;
 use crate::crm::CrmError;
 use crate::deliver::Roles;
 use crate::ledger::{Identity, blob_id, folder_for};
-use crate::model::{DealId, Key, is_same_person, may_be_person};
+use crate::model::{DealId, Key, Remarks, is_same_person, may_be_person};
 use crate::text::{did_you_mean, one_line, quoted, shorten};
 
 /// Something a person adds to a timeline.

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::folder_facts::{Facts, Kind, facts};
 use super::recording::append;
 use super::store::Stored;
-use super::{Context, Remarks, WorkflowError};
+use super::{Context, WorkflowError};
 use crate::brief::{Brief, Commitment, ConfirmedAnswers, Event, EventKind, Timeline};
 use crate::ledger::{Folder, HandoffFiles};
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, Remarks};
 use crate::text::{one_line, shorten};
 
 /// One promise of one handoff.

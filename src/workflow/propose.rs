@@ -3,7 +3,6 @@
 
 use serde_json::Value;
 
-use super::Remarks;
 use super::context::{Context, WorkflowError};
 use super::store::{LOCK_WAIT, Stored, commit};
 use crate::brief::{
@@ -12,7 +11,7 @@ use crate::brief::{
 };
 use crate::deliver::BranchRequest;
 use crate::ledger::{Change, blob_id};
-use crate::model::{Key, ObjectId};
+use crate::model::{Key, ObjectId, Remarks};
 use crate::text::{code, markdown, one_line, quoted, shorten};
 
 /// The most answers of one proposal.

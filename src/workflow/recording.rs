@@ -11,12 +11,12 @@ use std::{fs, io};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::store::{LOCK_WAIT, commit};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{Event, EventKind, Timeline};
 use crate::deliver::{DeliveryError, DeliveryResult, Follower, Sink, StepMoment, answered_part};
 use crate::disk::{self, Access, FileLock};
 use crate::ledger::{BRIEFS, Change};
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 
 /// The follower that writes into the ledger.
 pub(super) struct Recording<'a> {

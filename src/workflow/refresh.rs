@@ -16,7 +16,7 @@ use super::deliveries::{Horizon, keys_within};
 use super::loose_documents::joined_deals;
 use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{
     Brief, ChangedAnswer, ChangedData, Completeness, DEAL_GONE, DEAL_LOST, DEAL_MISSING, Event,
     EventKind, MissingField, Timeline, merge,
@@ -25,8 +25,8 @@ use crate::crm::{AskedDeal, Crm, CrmError};
 use crate::disk::{self, Access};
 use crate::ledger::{Snapshot, blob_id};
 use crate::model::{
-    CrmName, Deal, DealId, DocumentId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature,
-    Signer, normalise_deal_id,
+    CrmName, Deal, DealId, DocumentId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Remarks,
+    Signature, Signer, normalise_deal_id,
 };
 use crate::text::{one_line, quoted, shorten};
 
@@ -330,7 +330,7 @@ pub(super) fn with_deal(
     let (found, mut theirs, noted) = composed_again(context, &snapshot, &stored, before, deal);
     let correction = Correction::of(context, &found, &stored.timeline, before, &mut theirs);
     remarks.extend(correction.kept_remarks(&theirs));
-    remarks.extend(noted);
+    remarks.take_over(noted);
     if !correction.is_change {
         let result = Refreshed::Unchanged;
         return Ok(RefreshedHandoff { remarks, ..done(context, key, &stored, result) });
@@ -376,7 +376,7 @@ pub(super) fn composed_again(
     stored: &Stored,
     before: &Brief,
     deal: Deal,
-) -> (Found, Value, Vec<String>) {
+) -> (Found, Value, Remarks) {
     let signature = signature_of(context, stored, before);
     let signed_at = signature.signed_at.unwrap_or(context.now);
     let key = stored.timeline.key.clone();

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::handoff_summary::HandoffSummary;
 use super::recording::Recording;
 use super::store::Stored;
-use super::{Context, Remarks, WorkflowError};
+use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, View, deadline_in_force, deadline_moves};
 use crate::config::{Channel, Csm, Due, Lead, Offset, Recipient, ReminderRule};
 use crate::deliver::{
@@ -18,6 +18,7 @@ use crate::deliver::{
 };
 use crate::http::Schedule;
 use crate::link::LinkRole;
+use crate::model::Remarks;
 use crate::text::{quoted, shorten};
 use crate::time::{Calendar, deadline};
 

@@ -13,14 +13,14 @@ use super::loose_documents::LooseDocuments;
 use super::pending_pull_request::{Drafts, stored_draft};
 use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, stored_in};
-use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
+use super::{Context, WorkflowError, pending_pull_request, refresh};
 use crate::brief::{
     Brief, BriefSources, Completeness, ConfirmedAnswers, Event, EventKind, MissingField, Timeline,
     View,
 };
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{
-    Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Signature, Window,
+    Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Remarks, Signature, Window,
 };
 use crate::text::{one_line, shorten};
 
@@ -377,7 +377,7 @@ fn prepare(
         pushed: None,
         created: before.is_none_or(|brief| !brief.view().is_signed()),
         missing: Completeness::of(&context.schema, brief.json()).missing,
-        remarks: std::mem::take(&mut composed.remarks).into(),
+        remarks: std::mem::take(&mut composed.remarks),
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
     let earlier = ReplacedVersion::of(context, snapshot, stored.as_ref().filter(|_| !unchanged))?;

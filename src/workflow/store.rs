@@ -6,12 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::context::{Context, Remarks, WorkflowError};
+use super::context::{Context, WorkflowError};
 use crate::brief::{
     Brief, BriefSources, ConfirmedAnswers, Event, EventKind, SourcesFile, Timeline,
 };
 use crate::ledger::{Change, Folder, HandoffFiles, Ledger, Snapshot, Writer, blob_id};
-use crate::model::{Key, ObjectId};
+use crate::model::{Key, ObjectId, Remarks};
 
 /// How long to wait for another writer of the same clone.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use super::deliveries::{Horizon, handoff_of, keys_within};
 use super::people::{Assignment, assign, changed_since_acceptance, notice};
 use super::recording::append;
 use super::store::version;
-use super::{Context, Remarks, Standing, StatusRow, WorkflowError, deadlines};
+use super::{Context, Standing, StatusRow, WorkflowError, deadlines};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };
@@ -18,7 +18,7 @@ use crate::deliver::{
     DeliveryError, Handoff, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader,
     Reassigned,
 };
-use crate::model::{Check, CheckLevel, DealId, Evidence, Gap, Key, Person};
+use crate::model::{Check, CheckLevel, DealId, Evidence, Gap, Key, Person, Remarks};
 use crate::text::{one_line, quoted, shorten};
 
 /// Handoffs whose first touches are asked for together.

@@ -17,7 +17,7 @@ use crate::finding::{Finding, Location};
 use crate::ledger::{
     BRIEFS, Folder, KeptDigests, LONGEST_SLUG, LedgerError, LeftOut, blob_id, key_of,
 };
-use crate::model::{Key, ObjectId};
+use crate::model::{Key, ObjectId, Remarks};
 use crate::text::slug;
 
 /// What a folder is called that no name was known for.
@@ -49,7 +49,7 @@ pub struct Validated {
     /// The folders that were renamed, from and to.
     pub renamed: Vec<(String, String)>,
     /// Why more than what changed was checked, and what was read from elsewhere.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
     /// The handoffs of the index that were deleted in the checkout, where all are checked.
     pub deleted: usize,
 }
@@ -433,7 +433,7 @@ fn since(
     context: &Context,
     (root, bare): (&Path, bool),
     revision: &str,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Result<Vec<String>, WorkflowError> {
     if is_commit_id(revision) && revision.bytes().all(|byte| byte == b'0') {
         // What GitHub gives for the commit before a branch's first push.

@@ -20,7 +20,7 @@ use crate::brief::EventKind;
 use crate::config::FILE_NAME;
 use crate::intake::{Counter, Degraded, Handler, News, ServiceMetrics, Task, WorkVerdict};
 use crate::ledger::Ledger;
-use crate::model::{HeldDocument, Key, SignatureEvent};
+use crate::model::{HeldDocument, Key, Remarks, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::time::Clock;
 use crate::workflow::{
@@ -292,7 +292,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) -> Vec<Key>
     let mut all = Vec::new();
     for event in events {
         let SignatureEvent::Voided { signature, what } = event else { continue };
-        let mut remarks = workflow::Remarks::default();
+        let mut remarks = Remarks::default();
         let recorded = workflow::record_voided(context, signature, what, &mut remarks);
         let keys = recorded.unwrap_or_else(|error| {
             worsen(verdict, failed(&error));
@@ -371,7 +371,7 @@ fn measure(delivered: &Delivered, now: DateTime<Utc>, metrics: &ServiceMetrics) 
 }
 
 /// Says what a person should know: of one handoff, or of several together.
-fn remark(key: Option<&Key>, remarks: &workflow::Remarks) {
+fn remark(key: Option<&Key>, remarks: &Remarks) {
     if let Some(why) = remarks.not_pushed() {
         tracing::warn!(key = key.map(Key::as_str), "{}", terminal(&why.to_string()));
     }

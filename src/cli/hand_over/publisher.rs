@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use super::super::invocation::Invocation;
 use super::super::open::{Ports, open};
 use crate::intake::{Counter, ServiceMetrics};
+use crate::model::Remarks;
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Remarks};
+use crate::workflow;
 
 /// One thread at a time; what it has to say is told when it is done.
 pub(super) struct Publisher {

@@ -13,7 +13,7 @@ use crate::deliver::follow::{Follows, given_to, titled};
 use crate::deliver::messages::{Messages, answer, due, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::{Medium, web_address};
-use crate::model::Check;
+use crate::model::{Check, Remarks};
 use crate::text;
 
 /// Makes one project for each handoff.
@@ -96,7 +96,7 @@ impl Asana {
         &self,
         project: &str,
         handoff: &Handoff,
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<(), DeliveryError> {
         let message = self.messages.csm_task(handoff, Medium::Markdown)?;
         let name = titled(&message.title, handoff);
@@ -179,7 +179,7 @@ impl Sink for Asana {
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let message = self.messages.project(handoff, Medium::Markdown)?;
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let gid = match self.find(handoff).await? {
             Some(project) => project["gid"].as_str().unwrap_or_default().to_owned(),
             None => self.create(handoff, &message.title).await?,
@@ -247,7 +247,7 @@ impl AsanaFollow {
         &self,
         handoff: &Handoff,
         task: &Value,
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<Map<String, Value>, DeliveryError> {
         let message = self.messages.csm_task(handoff, Medium::Markdown)?;
         let name = titled(&message.title, handoff);
@@ -275,7 +275,7 @@ fn describe(
     new: &str,
     what: &str,
     change: &mut Map<String, Value>,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) {
     let old = there["html_notes"].as_str().unwrap_or_default();
     match renewed(old, new) {
@@ -304,7 +304,7 @@ impl Follows for AsanaFollow {
         reference: &str,
     ) -> Result<Option<Mark>, DeliveryError> {
         let Some(project) = project_of(reference) else { return Ok(None) };
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let path = format!("/projects/{project}");
         let there = self.api.json.read(&format!("{path}?opt_fields=name,html_notes")).await?;
         let message = self.messages.project(handoff, Medium::Markdown)?;

@@ -15,7 +15,7 @@ use crate::brief::EventKind;
 use crate::deliver::messages::{Messages, TaskForm};
 use crate::deliver::sink::{BranchRequest, BranchRequests, DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::{Medium, Message};
-use crate::model::Check;
+use crate::model::{Check, Remarks};
 
 /// What the pull request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl GithubPull {
         &self,
         handoff: &Handoff,
         message: &Value,
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<Issue, DeliveryError> {
         let mut request = message.clone();
         request["head"] = json!(Self::branch(handoff));
@@ -129,7 +129,7 @@ impl GithubPull {
             request["draft"] = json!(false);
             result = self.api.write(Method::POST, &path, &request).await;
             if result.is_ok() {
-                remarks.push("opened as ready: this repository has no draft pull requests".into());
+                remarks.push("opened as ready: this repository has no draft pull requests");
             }
         }
         result.map_err(|fault| explain(fault, &Self::branch(handoff)))?.read()
@@ -137,7 +137,7 @@ impl GithubPull {
 
     /// Reviewer, labels and readiness; what is refused is a remark, since the
     /// request itself is there.
-    async fn dress(&self, handoff: &Handoff, pull: &Issue, remarks: &mut Vec<String>) {
+    async fn dress(&self, handoff: &Handoff, pull: &Issue, remarks: &mut Remarks) {
         let repository = &self.settings.repository;
         if pull.draft
             && handoff.missing.is_empty()
@@ -237,7 +237,7 @@ impl Sink for GithubPull {
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let text = self.text(handoff)?;
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let open =
             self.find(&Self::branch(handoff)).await?.into_iter().find(|pull| pull.state == "open");
         let pull = match open {

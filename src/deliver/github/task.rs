@@ -17,7 +17,7 @@ use crate::deliver::message_kind::{MessageKind, is_to_be_told};
 use crate::deliver::messages::{Audience, Messages, TaskForm, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::Medium;
-use crate::model::{Check, Key};
+use crate::model::{Check, Key, Remarks};
 
 /// Opens one issue for each handoff.
 pub(super) struct GithubIssue {
@@ -65,7 +65,7 @@ impl GithubIssue {
     async fn create(
         &self,
         request: &mut Value,
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<Issue, DeliveryError> {
         let path = self.api.repository().path("/issues");
         let mut result = self.api.write(Method::POST, &path, request).await;
@@ -139,7 +139,7 @@ impl Sink for GithubIssue {
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let message = self.messages.task(handoff, TaskForm::Issue, Medium::Markdown)?;
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let assignee = assignee(handoff)
             .map_err(|why| remarks.push(format!("assigned to nobody: {why}")))
             .ok();
@@ -157,7 +157,7 @@ impl Sink for GithubIssue {
         if let Some(older) = self.yield_to_older(handoff, &issue).await? {
             return Ok(older);
         }
-        remarks.extend(dropped(&request, &issue));
+        remarks.take_over(dropped(&request, &issue));
         if let (Some(project), Some(node)) = (&self.settings.project, &issue.node_id)
             && let Err(error) =
                 project::add(&self.api, project, node, self.messages.due_day(handoff)).await
@@ -195,8 +195,8 @@ fn earliest(handoff: &Handoff) -> Option<DateTime<Utc>> {
 }
 
 /// What GitHub left out in silence, as it does when a token may not set it.
-fn dropped(asked: &Value, issue: &Issue) -> Vec<String> {
-    let mut remarks = Vec::new();
+fn dropped(asked: &Value, issue: &Issue) -> Remarks {
+    let mut remarks = Remarks::default();
     let labels: Vec<&str> = issue.labels.iter().map(|label| label.name.as_str()).collect();
     let assignees: Vec<&str> = issue.assignees.iter().map(|it| it.login.as_str()).collect();
     for (what, got) in [("labels", labels), ("assignees", assignees)] {
@@ -215,7 +215,7 @@ fn dropped(asked: &Value, issue: &Issue) -> Vec<String> {
         }
     }
     if asked.get("milestone").is_some() && issue.milestone.is_none() {
-        remarks.push("GitHub did not set the milestone; the token may lack the right to".into());
+        remarks.push("GitHub did not set the milestone; the token may lack the right to");
     }
     remarks
 }
@@ -241,12 +241,12 @@ impl GithubFollow {
         &self,
         handoff: &Handoff,
         task: &TaskUrl,
-    ) -> Result<(Issue, Vec<String>), DeliveryError> {
+    ) -> Result<(Issue, Remarks), DeliveryError> {
         let path = task.api("issues", "");
         let issue: Issue = self.api.get(&path).await?.ok()?.read()?;
         let form = if task.is_pull_request() { TaskForm::PullRequest } else { TaskForm::Issue };
         let message = self.messages.task(handoff, form, Medium::Markdown)?;
-        let (mut change, mut remarks) = (Map::new(), Vec::new());
+        let (mut change, mut remarks) = (Map::new(), Remarks::default());
         if issue.title != message.title {
             change.insert("title".to_owned(), json!(message.title));
         }
@@ -289,7 +289,7 @@ impl GithubFollow {
         &self,
         path: &str,
         mut change: Map<String, Value>,
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<(), DeliveryError> {
         let sent = self.api.write(Method::PATCH, path, &Value::Object(change.clone())).await;
         match sent {
@@ -310,12 +310,7 @@ impl GithubFollow {
 }
 
 /// Asks the CSM to review a pull request; a refusal is a remark.
-pub(super) async fn ask_to_review(
-    api: &Api,
-    handoff: &Handoff,
-    path: &str,
-    remarks: &mut Vec<String>,
-) {
+pub(super) async fn ask_to_review(api: &Api, handoff: &Handoff, path: &str, remarks: &mut Remarks) {
     let asked = match assignee(handoff) {
         Ok(login) => {
             let wish = json!({"reviewers": [login]});

@@ -19,7 +19,7 @@ use crate::deliver::sink::{DeliveryError, Handoff, Mark, OnboardingTask, Sink, W
 use crate::deliver::templates::Medium;
 use crate::http::ApiRequest;
 use crate::link::LinkRole;
-use crate::model::{Check, Key};
+use crate::model::{Check, Key, Remarks};
 use crate::text;
 
 /// Makes one epic with its tasks for each handoff.
@@ -184,7 +184,7 @@ impl Sink for Jira {
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let found = self.find(handoff).await?;
         let tasks = self.messages.tasks(handoff)?;
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let mut accounts = BTreeMap::new();
         for (who, at) in [(Who::Csm, "first_action.owner.email"), (Who::Rep, "deal.owner.email")] {
             if !tasks.iter().any(|task| task.who == Some(who)) {
@@ -274,7 +274,7 @@ impl JiraFollow {
     async fn reassign(
         &self,
         handoff: &Handoff,
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<(), DeliveryError> {
         let Some(before) = handoff.previous_owner() else { return Ok(()) };
         let Some(email) = answer(&handoff.brief, "first_action.owner.email") else {
@@ -340,7 +340,7 @@ impl Follows for JiraFollow {
         reference: &str,
     ) -> Result<Option<Mark>, DeliveryError> {
         let Some(epic) = key_of(reference) else { return Ok(None) };
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let path = format!("/issue/{epic}?fields=summary,description");
         let there = self.api.json.read(&path).await?;
         let message = self.messages.project(handoff, Medium::Plain)?;

@@ -12,7 +12,7 @@ use super::super::pending_pull_request::{self, Drafts, stored_draft};
 use super::super::refresh::kind_of;
 use super::super::sources::{ReplacedVersion, WrittenVersion};
 use super::super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
-use super::super::{Context, Remarks, WorkflowError};
+use super::super::{Context, WorkflowError};
 use super::{FormFields, VIA, answer_in_words, field};
 use crate::brief::{
     AnswerSource, AskedAnswer, Brief, Event, EventKind, SourceKind, Timeline, asked_answer,
@@ -20,7 +20,7 @@ use crate::brief::{
 };
 use crate::ledger::{Snapshot, blob_id};
 use crate::link::{Grant, LinkKeys};
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 use crate::text::{one_line, shorten};
 
 /// What came of a form of answers.

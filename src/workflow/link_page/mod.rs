@@ -15,12 +15,12 @@ use super::pending_pull_request::stored_draft;
 use super::people::{Assignment, PersonEvent, assign, record};
 use super::promises::{KeptPromise, keep_promise, promises_of};
 use super::store::{LOCK_WAIT, Stored, commit};
-use super::{Context, Remarks, WorkflowError};
+use super::{Context, WorkflowError};
 use crate::brief::{Brief, EventKind, in_words};
 use crate::deliver::person;
 use crate::ledger::{Change, Snapshot};
 use crate::link::{Grant, LinkFault, LinkKeys, LinkRole};
-use crate::model::Key;
+use crate::model::{Key, Remarks};
 use crate::text::{one_line, quoted, shorten};
 use crate::yaml;
 

@@ -29,8 +29,8 @@ pub use form::{
     read_answer, read_form, unknown_answer, violation,
 };
 pub use mapping::{
-    BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, MappingRemark,
-    Proposal, TracedAnswer, propose,
+    BaseMapping, FirstTouch, GivenAnswers, MappedBrief, Mapping, MappingInput, MappingProblem,
+    MappingRemark, Proposal, TracedAnswer, propose,
 };
 pub use merge::{
     ChangedAnswer, ChangedData, changed_answers, changed_data, in_one_line, in_words, kept_answers,

@@ -168,9 +168,9 @@ impl Config {
     #[must_use]
     pub fn scope_properties(&self) -> Properties {
         let mut read = Properties::default();
-        self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        self.scope.iter().for_each(|rule| read.extend(rule.when.properties()));
         let own = self.provider_documents.iter().flat_map(|(_, rules)| rules);
-        own.chain(&self.documents).for_each(|rule| read.extend(&rule.when.properties()));
+        own.chain(&self.documents).for_each(|rule| read.extend(rule.when.properties()));
         read
     }
 
@@ -308,8 +308,9 @@ impl Config {
     pub fn check_columns(&self, columns: &[String]) -> Vec<Problem> {
         let known: BTreeSet<String> = columns.iter().map(|name| fold_property(name)).collect();
         let own = self.provider_documents.iter().flat_map(|(_, rules)| rules);
-        let documents = own.chain(&self.documents).map(|rule| (rule.when.properties(), rule.span));
-        let scope = self.scope.iter().map(|rule| (rule.when.properties(), rule.span));
+        let documents =
+            own.chain(&self.documents).map(|rule| (rule.when.properties().clone(), rule.span));
+        let scope = self.scope.iter().map(|rule| (rule.when.properties().clone(), rule.span));
         let won = self.crm.won_reads().map(|(read, span)| (read.clone(), span));
         let mut problems = Vec::new();
         for (read, span) in self.mapping.own_lines().chain(scope).chain(documents).chain(won) {

@@ -126,7 +126,9 @@ impl CrmConfig {
                     let won = settings.as_file().and_then(|file| file.won.as_deref());
                     let span = entry.node.get("won").map_or(entry.key_span, |won| won.span);
                     match won.map(won_expression) {
-                        Some(Ok(expression)) => reads = Some((expression.properties(), span)),
+                        Some(Ok(expression)) => {
+                            reads = Some((expression.properties().clone(), span))
+                        }
                         Some(Err((message, help))) => {
                             problems.push(Problem::at(span, message).help(help));
                         }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
 
 use super::http::Senders;
@@ -31,6 +32,8 @@ const REMEMBERED: usize = 10_000;
 const DEEPEST: usize = 16;
 /// The largest file that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
+/// What the system says of a file when whoever wrote it is done.
+const WRITTEN: AccessKind = AccessKind::Close(AccessMode::Write);
 
 /// What is watched, and how.
 #[derive(Debug, Clone)]
@@ -121,6 +124,11 @@ impl FolderWatch {
     fn watcher(&self, tell: &mpsc::Sender<bool>) -> Option<RecommendedWatcher> {
         let (tell, folder) = (tell.clone(), self.settings.folder.clone());
         let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // To look at the folder is to open it: that is reported, too, and changes nothing.
+            let is_reading = |event: &notify::Event| matches!(&event.kind, EventKind::Access(what) if *what != WRITTEN);
+            if event.as_ref().is_ok_and(is_reading) {
+                return;
+            }
             let removed =
                 event.map_or(true, |event| event.kind.is_remove() && event.paths.contains(&folder));
             // One message that waits is enough: everything is looked at.

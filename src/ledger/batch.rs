@@ -8,7 +8,7 @@ use super::LedgerError;
 use super::build::Build;
 use super::change::Change;
 use super::checkout::CheckoutRemark;
-use super::handle::object_id;
+use super::handle::{hold, object_id};
 use super::names::Names;
 use super::snapshot::Snapshot;
 use super::writer::Writer;
@@ -71,7 +71,7 @@ impl Writer {
             root: self.ledger().root().to_path_buf(),
         };
         work(&mut batch)?;
-        batch.changes.iter().try_for_each(|change| self.refuse_filters(change))?;
+        self.refuse_filters(&batch.changes, &hold(batch.build.staging.repo()))?;
         let done = self.publish(&refname, seen, batch.build, &batch.changes)?;
         Ok(BatchDone {
             commits: done.made.into_iter().map(|id| id.map(object_id)).collect(),

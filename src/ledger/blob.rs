@@ -1,7 +1,8 @@
 //! Single blobs by their id, and the id that bytes will have.
 
 use chrono::{DateTime, Utc};
-use git2::{ErrorCode, Oid};
+use git2::{ErrorCode, ObjectType, Oid};
+use gix::objs::Kind;
 
 use super::handle::{find_blob, find_commit, hold, object_id, resolve};
 use super::snapshot::read_blob;
@@ -14,10 +15,20 @@ use crate::model::ObjectId;
 /// Never: hashing bytes in memory cannot fail.
 #[must_use]
 pub fn blob_id(bytes: &[u8]) -> ObjectId {
+    object_id(object_hash(ObjectType::Blob, bytes))
+}
+
+/// The id that git gives to these bytes as an object of a kind.
+pub(super) fn object_hash(kind: ObjectType, bytes: &[u8]) -> Oid {
+    let kind = match kind {
+        ObjectType::Tree => Kind::Tree,
+        ObjectType::Commit => Kind::Commit,
+        _ => Kind::Blob,
+    };
     // As libgit2 hashes, several times faster.
-    let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, gix::objs::Kind::Blob, bytes)
+    let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, kind, bytes)
         .expect("bytes in memory can always be hashed");
-    ObjectId(id.as_slice().try_into().expect("a SHA-1 has twenty bytes"))
+    Oid::from_bytes(id.as_slice()).expect("a SHA-1 has twenty bytes")
 }
 
 impl Ledger {

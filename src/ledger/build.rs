@@ -143,7 +143,7 @@ impl Build {
     ) -> Result<Option<Oid>, LedgerError> {
         let mut edits = Edits::new();
         for (path, bytes) in files {
-            let id = bytes.map(|bytes| self.staging.blob(&bytes)).transpose()?;
+            let id = bytes.map(|bytes| self.staging.blob(bytes)).transpose()?;
             edits.insert(path, id);
         }
         let tree = edit_tree(&mut self.staging, self.tree, &edits)?;

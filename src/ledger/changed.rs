@@ -9,11 +9,11 @@ use super::blob::blob_id;
 use super::checkout::SKIP_WORKTREE;
 use super::git_program;
 use super::handle::{
-    LOOKED_AT, branch_or_remote, check_folders, check_history, find_tree, hold, object_id, resolve,
-    tree_of_commit,
+    LOOKED_AT, Objects, branch_or_remote, check_folders, check_history, find_tree, hold, object_id,
+    resolve,
 };
 use super::path::{BRIEFS, folder_of_file, key_of};
-use super::snapshot::{Snapshot, entry_at, ledger_tree};
+use super::snapshot::{Snapshot, entry_at, ledger_tree, tree_of};
 use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -164,8 +164,7 @@ impl Ledger {
         let failed =
             |error| LedgerError::git("looking for uncommitted changes", self.root())(error);
         if let Ok(head) = repo.refname_to_id("HEAD") {
-            let top = tree_of_commit(repo, head).map_err(failed)?;
-            check_folders(repo, top.id()).map_err(failed)?;
+            check_folders(repo, tree_of(repo, head)?).map_err(failed)?;
         }
         let mut options = StatusOptions::new();
         options
@@ -271,12 +270,12 @@ impl Snapshot {
 
 /// Notes the folders where two trees of briefs differ.
 fn collect(
-    repo: &Repository,
+    objects: &dyn Objects,
     old: Option<Oid>,
     new: Option<Oid>,
     changed: &mut BTreeSet<String>,
 ) -> Result<(), LedgerError> {
-    walk_differences(repo, old, new, BRIEFS, &mut |path, old, new| {
+    walk_differences(objects, old, new, BRIEFS, &mut |path, old, new| {
         let is_tree = [old, new].into_iter().flatten().any(|(_, mode)| mode == TREE);
         if is_tree && key_of(path).is_some() {
             changed.insert(path.to_owned());

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use git2::{Index, Oid, Repository};
 
 use super::LedgerError;
-use super::eol::{LineRules, for_checkout, is_same};
+use super::eol::{ATTRIBUTES, AttributeSource, LineRules, for_checkout, is_same};
 use super::git_program;
+use super::handle::Objects;
 use super::index_file::IndexLock;
 use super::snapshot::{read_blob, tree_of};
 use super::tree_diff::{Entry, FileDiff, differing_files, is_plain};
@@ -94,12 +95,20 @@ pub(super) fn has_checked_out(checkout: &Path, refname: &str) -> bool {
         .is_ok_and(|head| head.trim_end().strip_prefix("ref: ") == Some(refname))
 }
 
+/// What a checkout is followed with.
+#[derive(Clone, Copy)]
+pub(super) struct ReadFrom<'a> {
+    pub(super) objects: &'a dyn Objects,
+    /// A repository of this machine without attributes of its own, if there is one.
+    pub(super) plain: Option<&'a Repository>,
+}
+
 /// Brings one checkout, whose index is locked, from the commit it shows to another.
 /// `Ok(false)` if it could not be done now.
 pub(super) fn follow(
     checkout: &Path,
-    old: Option<Oid>,
-    new: Oid,
+    commits: [Option<Oid>; 2],
+    from: ReadFrom<'_>,
     lock: Option<IndexLock>,
     remarks: &mut Vec<CheckoutRemark>,
 ) -> Result<bool, LedgerError> {
@@ -108,8 +117,9 @@ pub(super) fn follow(
     let Some(root) = repo.workdir().map(Path::to_path_buf).filter(|root| root.is_dir()) else {
         return Ok(true);
     };
-    let old = old.map(|id| tree_of(&repo, id)).transpose()?;
-    let files = differing_files(&repo, old, Some(tree_of(&repo, new)?))?;
+    let tree = |commit: Option<Oid>| commit.map(|id| tree_of(&repo, id)).transpose();
+    let [old, new] = commits;
+    let files = differing_files(from.objects, tree(old)?, tree(new)?)?;
     if files.is_empty() {
         return Ok(true);
     }
@@ -127,8 +137,16 @@ pub(super) fn follow(
     };
     repo.set_index(&mut index).map_err(LedgerError::git("reading the index", checkout))?;
     let outside = outside_of_sparse(&repo, &root, &files);
-    let rules = LineRules::of(&repo);
-    let mut checkout = Checkout { repo: &repo, root: &root, rules, index: &mut index };
+    let brings_some = files.iter().any(|file| file.path.ends_with(ATTRIBUTES));
+    let rules = LineRules::of(AttributeSource::new(&repo, from.plain.filter(|_| !brings_some)));
+    let mut checkout = Checkout {
+        git_dir: repo.path(),
+        objects: from.objects,
+        root: &root,
+        rules,
+        index: &mut index,
+        folder: None,
+    };
     for file in &files {
         checkout.follow_file(file, outside.contains(&file.path), remarks)?;
     }
@@ -139,10 +157,14 @@ pub(super) fn follow(
 }
 
 struct Checkout<'a> {
-    repo: &'a Repository,
+    git_dir: &'a Path,
+    objects: &'a dyn Objects,
     root: &'a Path,
     rules: LineRules<'a>,
     index: &'a mut Index,
+    /// The folder of the file before this one, where it is there and no link
+    /// lies on the way.
+    folder: Option<String>,
 }
 
 /// What lies in the checkout at a path.
@@ -186,7 +208,8 @@ impl Checkout<'_> {
             return self.set_entry(&path, file.new, SKIP_WORKTREE);
         }
         let lying = self.lying(&path);
-        let blob = |side: Option<Entry>| side.map(|(id, _)| read_blob(self.repo, id)).transpose();
+        let blob =
+            |side: Option<Entry>| side.map(|(id, _)| read_blob(self.objects, id)).transpose();
         let (before, after) = (blob(file.old)?, blob(file.new)?);
         let is = |bytes: &[u8], side: &Option<Vec<u8>>| {
             side.as_ref().is_some_and(|blob| is_same(bytes, blob))
@@ -219,29 +242,44 @@ impl Checkout<'_> {
         (1..=3).any(|stage| self.index.get_path(Path::new(path), stage).is_some())
     }
 
-    fn lying(&self, path: &str) -> Lying {
+    fn lying(&mut self, path: &str) -> Lying {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut at = self.root.to_path_buf();
-        let parts: Vec<&str> = path.split('/').collect();
-        for (n, part) in parts.iter().enumerate() {
-            at.push(part);
-            let Ok(meta) = fs::symlink_metadata(&at) else { return Lying::Nothing };
-            let last = n + 1 == parts.len();
-            if meta.is_symlink() || (last != meta.is_file()) || (!last && !meta.is_dir()) {
-                return Lying::Other;
+        // The files of a handoff come one after the other.
+        if self.folder.as_deref() == Some(folder) {
+            at.push(folder);
+        } else {
+            self.folder = None;
+            for part in folder.split('/').filter(|part| !part.is_empty()) {
+                at.push(part);
+                let Ok(meta) = fs::symlink_metadata(&at) else { return Lying::Nothing };
+                if meta.is_symlink() || !meta.is_dir() {
+                    return Lying::Other;
+                }
             }
+            self.folder = Some(folder.to_owned());
         }
-        fs::read(&at).map_or(Lying::Other, Lying::File)
+        at.push(name);
+        match fs::symlink_metadata(&at) {
+            Err(_) => Lying::Nothing,
+            Ok(meta) if meta.is_file() => fs::read(&at).map_or(Lying::Other, Lying::File),
+            Ok(_) => Lying::Other,
+        }
     }
 
     /// Writes a file whole or not at all: half a file would look like a person's change.
     fn write(&mut self, path: &str, blob: &[u8], entry: Option<Entry>) -> Result<(), LedgerError> {
         let target = self.root.join(path);
         let folder = target.parent().unwrap_or(self.root);
-        fs::create_dir_all(folder).map_err(LedgerError::io("making the folder", folder))?;
+        // Otherwise there is nothing at its place, or nothing to be made.
+        if self.folder.is_none() {
+            fs::create_dir_all(folder).map_err(LedgerError::io("making the folder", folder))?;
+            self.folder = Some(path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned());
+        }
         let bytes = for_checkout(blob, self.rules.at(path));
         let Some((id, mode)) = entry else { return Ok(()) };
         let mut entry = bare_entry(path, id, mode);
-        working_file::put(self.repo.path(), &target, &bytes, &mut entry)
+        working_file::put(self.git_dir, &target, &bytes, &mut entry)
             .map_err(LedgerError::io("writing", &target))?;
         self.index.add(&entry).map_err(LedgerError::git("changing the index", self.root))
     }
@@ -276,7 +314,8 @@ impl Checkout<'_> {
     }
 
     /// Removes a file, and the folders that are empty without it, as git does.
-    fn remove_file(&self, path: &str) -> Result<(), LedgerError> {
+    fn remove_file(&mut self, path: &str) -> Result<(), LedgerError> {
+        self.folder = None;
         let target = self.root.join(path);
         fs::remove_file(&target).map_err(LedgerError::io("removing", &target))?;
         let mut folder = target.parent();

@@ -6,23 +6,110 @@
     reason = "here, and nowhere else, objects are read by libgit2, after a look whether they are whole"
 )]
 
-use std::collections::{HashSet, VecDeque};
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use git2::{
-    Blob, Commit, ErrorClass, ErrorCode, Object, ObjectType, Oid, Reference, Repository, Tag, Tree,
+    Blob, Commit, ErrorClass, ErrorCode, Object, ObjectType, Oid, Reference, Repository, Tag,
 };
 
+use super::tree::Tree;
 use super::{LedgerError, loose};
 use crate::model::ObjectId;
 
-/// A repository handle that threads take turns with.
-pub(super) type Shared = Arc<Mutex<Repository>>;
+/// A repository, with objects that are not part of it yet.
+pub(super) struct Handle {
+    repo: Repository,
+    /// Has the files of the objects that have one of their own.
+    git_dir: PathBuf,
+    pub(super) new: HashMap<Oid, (ObjectType, Arc<[u8]>)>,
+    /// The folders that were read, where the handle is used for one piece of work.
+    folders: Option<RefCell<HashMap<Oid, Arc<[u8]>>>>,
+}
 
-pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Repository> {
+impl Handle {
+    /// A repository, whose objects have their files below a git folder.
+    pub(super) fn new(repo: Repository, git_dir: &Path) -> Self {
+        Self { repo, git_dir: git_dir.to_path_buf(), new: HashMap::new(), folders: None }
+    }
+
+    /// The same for one piece of work, which goes through the same folders again
+    /// and again.
+    pub(super) fn for_work(repo: Repository, git_dir: &Path) -> Self {
+        Self { folders: Some(RefCell::default()), ..Self::new(repo, git_dir) }
+    }
+}
+
+impl Deref for Handle {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.repo
+    }
+}
+
+/// A repository handle that threads take turns with.
+pub(super) type Shared = Arc<Mutex<Handle>>;
+
+pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Handle> {
     // A panic elsewhere leaves nothing half done in a handle.
     repo.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What objects are read from.
+pub(super) trait Objects {
+    /// Kind and bytes of an object that is whole.
+    ///
+    /// # Errors
+    /// When it is not there, or cut or damaged.
+    fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error>;
+
+    /// The git folder, for messages.
+    fn folder(&self) -> &Path;
+}
+
+impl Objects for Repository {
+    fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
+        read_object(self, self.commondir(), id)
+    }
+
+    fn folder(&self) -> &Path {
+        self.path()
+    }
+}
+
+impl Objects for Handle {
+    fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
+        if let Some((kind, bytes)) = self.new.get(&id) {
+            return Ok((*kind, Arc::clone(bytes)));
+        }
+        let known = self.folders.as_ref().and_then(|known| known.borrow().get(&id).cloned());
+        if let Some(bytes) = known {
+            return Ok((ObjectType::Tree, bytes));
+        }
+        let (kind, bytes) = read_object(&self.repo, &self.git_dir, id)?;
+        if let Some(known) = self.folders.as_ref().filter(|_| kind == ObjectType::Tree) {
+            known.borrow_mut().insert(id, Arc::clone(&bytes));
+        }
+        Ok((kind, bytes))
+    }
+
+    fn folder(&self) -> &Path {
+        self.repo.path()
+    }
+}
+
+impl<T: Objects> Objects for MutexGuard<'_, T> {
+    fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
+        T::object(self, id)
+    }
+
+    fn folder(&self) -> &Path {
+        T::folder(self)
+    }
 }
 
 /// Refuses an object whose own file is cut, which libgit2 would read without end.
@@ -44,7 +131,7 @@ pub(super) fn find_commit(repo: &Repository, id: Oid) -> Result<Commit<'_>, git2
 }
 
 /// The tree of a commit, both of them whole.
-pub(super) fn tree_of_commit(repo: &Repository, id: Oid) -> Result<Tree<'_>, git2::Error> {
+pub(super) fn tree_of_commit(repo: &Repository, id: Oid) -> Result<Tree, git2::Error> {
     find_commit(repo, id).and_then(|commit| find_tree(repo, commit.tree_id()))
 }
 
@@ -69,11 +156,11 @@ pub(super) fn read_object(
     repo: &Repository,
     git_dir: &Path,
     id: Oid,
-) -> Result<(ObjectType, Vec<u8>), git2::Error> {
+) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
     check_whole(git_dir, id)?;
     let odb = repo.odb()?;
     let object = odb.read(id)?;
-    Ok((object.kind(), object.data().to_vec()))
+    Ok((object.kind(), object.data().into()))
 }
 
 /// So many commits behind a tip are looked at before libgit2 walks from it.
@@ -126,8 +213,11 @@ fn check_revision(repo: &Repository, revision: &str) -> Result<(), git2::Error> 
 }
 
 /// A tree whose object is whole.
-pub(super) fn find_tree(repo: &Repository, id: Oid) -> Result<Tree<'_>, git2::Error> {
-    check_whole(repo.commondir(), id).and_then(|()| repo.find_tree(id))
+pub(super) fn find_tree(objects: &dyn Objects, id: Oid) -> Result<Tree, git2::Error> {
+    match objects.object(id)? {
+        (ObjectType::Tree, bytes) => Tree::parse(bytes),
+        _ => Err(git2::Error::from_str("a folder's object is not one")),
+    }
 }
 
 /// Refuses a tree below which a folder's file is cut, for what libgit2 walks by
@@ -142,8 +232,7 @@ pub(super) fn check_folders(repo: &Repository, top: Oid) -> Result<(), git2::Err
     let mut open = vec![top];
     while let Some(id) = open.pop() {
         let tree = find_tree(repo, id)?;
-        let below = tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree));
-        open.extend(below.map(|entry| entry.id()));
+        open.extend(tree.iter().filter(|entry| entry.is_folder()).map(|entry| entry.id));
     }
     Ok(())
 }

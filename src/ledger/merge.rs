@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use git2::{MergeFileInput, Oid, Repository};
+use git2::{MergeFileInput, Oid};
 
 use super::LedgerError;
+use super::handle::Objects;
 use super::names::Names;
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{entry_at, read_blob};
@@ -32,7 +33,7 @@ impl Onto {
     /// The files to write, by whole paths.
     pub(super) fn resolve(
         &mut self,
-        repo: &Repository,
+        objects: &dyn Objects,
         tree: Option<Oid>,
         wishes: Vec<Wish>,
     ) -> Result<BTreeMap<String, Option<Vec<u8>>>, LedgerError> {
@@ -40,15 +41,15 @@ impl Onto {
         for wish in wishes {
             let folder = folder_of_file(&wish.path).map(str::to_owned);
             let moved = match &folder {
-                Some(folder) => self.place_of(repo, tree, folder, wish.base.is_none())?,
+                Some(folder) => self.place_of(objects, tree, folder, wish.base.is_none())?,
                 None => None,
             };
             let path = match (&folder, &moved) {
                 (Some(folder), Some(other)) => format!("{other}{}", &wish.path[folder.len()..]),
                 _ => wish.path.clone(),
             };
-            let theirs = match entry_with_mode(repo, tree, &path)? {
-                Some((id, mode)) if mode != TREE => Some(read_blob(repo, id)?),
+            let theirs = match entry_with_mode(objects, tree, &path)? {
+                Some((id, mode)) if mode != TREE => Some(read_blob(objects, id)?),
                 _ => None,
             };
             let merged = if moved.is_some() {
@@ -69,7 +70,7 @@ impl Onto {
     /// Where the other side has the key of a folder of ours, if elsewhere.
     fn place_of(
         &mut self,
-        repo: &Repository,
+        objects: &dyn Objects,
         tree: Option<Oid>,
         folder: &str,
         may_be_new: bool,
@@ -78,12 +79,12 @@ impl Onto {
             return Ok(Some(other.clone()));
         }
         let (Some(tree), Some(key)) = (tree, key_of(folder)) else { return Ok(None) };
-        if !may_be_new || entry_with_mode(repo, Some(tree), folder)?.is_some() {
+        if !may_be_new || entry_with_mode(objects, Some(tree), folder)?.is_some() {
             return Ok(None);
         }
-        let Some((briefs, _)) = entry_at(repo, tree, BRIEFS)? else { return Ok(None) };
-        let other =
-            Names::new(repo.path()).find(repo, briefs, BRIEFS, &key, None)?.map(|found| found.path);
+        let Some((briefs, _)) = entry_at(objects, tree, BRIEFS)? else { return Ok(None) };
+        let names = Names::new(objects.folder());
+        let other = names.find(objects, briefs, BRIEFS, &key, None)?.map(|found| found.path);
         if let Some(other) = &other {
             self.elsewhere.insert(folder.to_owned(), other.clone());
         }

@@ -38,6 +38,7 @@ mod signing;
 mod snapshot;
 mod staging;
 mod timestamp;
+mod tree;
 mod tree_cache;
 mod tree_diff;
 mod tree_edit;

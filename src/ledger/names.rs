@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{ObjectType, Oid, Repository, Tree};
+use git2::Oid;
 use rayon::prelude::*;
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
-use super::handle::{Shared, find_tree, hold, object_id};
+use super::handle::{Objects, Shared, find_tree, hold, object_id};
 use super::path::{BRIEFS, Folder, key_of};
+use super::tree::Tree;
 use super::tree_cache::TreeCache;
 use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
 use crate::model::{Gap, Key, ObjectId};
@@ -84,14 +85,14 @@ impl Names {
     /// The folder of a key below one month's tree.
     pub(super) fn find_in(
         &self,
-        repo: &Repository,
+        objects: &dyn Objects,
         id: Oid,
         path: &str,
         key: &Key,
     ) -> Result<Option<Folder>, LedgerError> {
         let suffix = format!("--{key}");
-        let tree = self.trees.tree(repo, id)?;
-        let mut names = tree.folders().filter_map(|name| std::str::from_utf8(name).ok());
+        let tree = self.trees.tree(objects, id)?;
+        let mut names = tree.iter().filter(|it| it.is_folder()).filter_map(|it| it.text());
         Ok(names
             .find(|name| name.ends_with(&suffix))
             .map(|name| Folder { path: format!("{path}/{name}"), key: Some(key.clone()) }))
@@ -100,7 +101,7 @@ impl Names {
     /// The folder of a key below a tree, passing by one tree that was searched already.
     pub(super) fn find(
         &self,
-        repo: &Repository,
+        objects: &dyn Objects,
         top: Oid,
         path: &str,
         key: &Key,
@@ -116,7 +117,7 @@ impl Names {
             }
             let listing = match known.get(&id) {
                 Some(listing) => Arc::clone(listing),
-                None => Arc::new(list(repo, id)?),
+                None => Arc::new(list(&*self.trees.tree(objects, id)?)),
             };
             if let Some(name) = listing.keyed.get(key) {
                 let folder = Folder { path: format!("{path}/{name}"), key: Some(key.clone()) };
@@ -144,29 +145,28 @@ impl Names {
     }
 }
 
-fn list(repo: &Repository, id: Oid) -> Result<Listing, LedgerError> {
-    let tree = find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+fn list(tree: &Tree) -> Listing {
     let mut listing =
-        Listing { keyed: HashMap::new(), below: Vec::new(), is_folder: is_folder(&tree) };
-    for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
-        let Ok(name) = entry.name() else { continue };
+        Listing { keyed: HashMap::new(), below: Vec::new(), is_folder: is_folder(tree) };
+    for entry in tree.iter().filter(|entry| entry.is_folder()) {
+        let Some(name) = entry.text() else { continue };
         match key_of(name) {
             Some(key) => {
                 listing.keyed.entry(key).or_insert_with(|| name.to_owned());
             }
-            None => listing.below.push((name.to_owned(), entry.id())),
+            None => listing.below.push((name.to_owned(), entry.id)),
         }
     }
-    Ok(listing)
+    listing
 }
 
-fn is_folder(tree: &Tree<'_>) -> bool {
-    ["brief.yaml", "timeline.yaml"].iter().any(|name| tree.get_name(name).is_some())
+fn is_folder(tree: &Tree) -> bool {
+    ["brief.yaml", "timeline.yaml"].iter().any(|name| tree.get(name).is_some())
 }
 
 /// All folders below a tree.
 pub(super) fn walk(
-    repo: &Repository,
+    objects: &dyn Objects,
     top: Oid,
     path: &str,
     folders: &mut Vec<Folder>,
@@ -174,7 +174,7 @@ pub(super) fn walk(
 ) {
     let mut open = vec![(path.to_owned(), top, 0)];
     while let Some((path, id, depth)) = open.pop() {
-        let tree = match find_tree(repo, id) {
+        let tree = match find_tree(objects, id) {
             Ok(tree) => tree,
             Err(error) => {
                 gaps.push(unreadable(&path, error.message()));
@@ -189,13 +189,13 @@ pub(super) fn walk(
             gaps.push(unreadable(&path, "the folders are nested too deeply"));
             continue;
         }
-        for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
-            let name = String::from_utf8_lossy(entry.name_bytes());
+        for entry in tree.iter().filter(|entry| entry.is_folder()) {
+            let name = String::from_utf8_lossy(entry.name);
             match key_of(&name) {
                 Some(key) => {
                     folders.push(Folder { path: format!("{path}/{name}"), key: Some(key) });
                 }
-                None => open.push((format!("{path}/{name}"), entry.id(), depth + 1)),
+                None => open.push((format!("{path}/{name}"), entry.id, depth + 1)),
             }
         }
     }
@@ -263,21 +263,21 @@ fn group(
         return Err(unreadable(&path, "the folders are nested too deeply"));
     }
     let (mut listed, mut below) = (Vec::new(), Vec::new());
-    for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
-        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+    for entry in tree.iter().filter(|entry| entry.is_folder()) {
+        let name = String::from_utf8_lossy(entry.name).into_owned();
         let list = if key_of(&name).is_some() { &mut listed } else { &mut below };
-        list.push((name, object_id(entry.id())));
+        list.push((name, object_id(entry.id)));
     }
     Ok(FolderGroup::read(path, id, &listed, below, kept))
 }
 
 /// The links and submodules where a folder on the way to a handoff belongs.
 pub(super) fn not_followed(
-    repo: &Repository,
+    objects: &dyn Objects,
     tree: Oid,
     found: &mut Vec<String>,
 ) -> Result<(), LedgerError> {
-    let mut open = match entry_with_mode(repo, Some(tree), BRIEFS)? {
+    let mut open = match entry_with_mode(objects, Some(tree), BRIEFS)? {
         Some((id, TREE)) => vec![(BRIEFS.to_owned(), id, 0)],
         Some((_, LINK | SUBMODULE)) => {
             found.push(BRIEFS.to_owned());
@@ -286,16 +286,16 @@ pub(super) fn not_followed(
         _ => Vec::new(),
     };
     while let Some((path, id, depth)) = open.pop() {
-        let tree =
-            find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path()))?;
-        for entry in &tree {
-            let name = String::from_utf8_lossy(entry.name_bytes());
+        let tree = find_tree(objects, id)
+            .map_err(LedgerError::git("reading a folder", objects.folder()))?;
+        for entry in tree.iter() {
+            let name = String::from_utf8_lossy(entry.name);
             let is_file = matches!(&*name, "brief.yaml" | "timeline.yaml");
-            match entry.filemode() {
+            match entry.mode {
                 // A handoff's own files are looked at with the handoff.
                 LINK | SUBMODULE if !is_file => found.push(format!("{path}/{name}")),
                 TREE if depth < DEEPEST && key_of(&name).is_none() => {
-                    open.push((format!("{path}/{name}"), entry.id(), depth + 1));
+                    open.push((format!("{path}/{name}"), entry.id, depth + 1));
                 }
                 _ => {}
             }

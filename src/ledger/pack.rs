@@ -7,8 +7,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use git2::{ObjectType, Oid};
 use sha1::{Digest as _, Sha1};
 
@@ -21,6 +20,7 @@ const MOST_INSERTED: usize = 0x7F;
 /// A pack that is being written, in memory: it is small beside its objects.
 pub(super) struct PackWriter {
     bytes: Vec<u8>,
+    deflate: Compress,
     /// Each with its checksum, its place, and the length of its chain.
     objects: HashMap<Oid, (u32, usize, u32)>,
 }
@@ -30,7 +30,8 @@ impl PackWriter {
         let count = u32::try_from(count).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut bytes = b"PACK\0\0\0\x02".to_vec();
         bytes.extend(count.to_be_bytes());
-        Ok(Self { bytes, objects: HashMap::new() })
+        let deflate = Compress::new(Compression::fast(), true);
+        Ok(Self { bytes, deflate, objects: HashMap::new() })
     }
 
     /// Whether an object may be given as a delta to this one.
@@ -70,12 +71,26 @@ impl PackWriter {
             chain = above + 1;
             self.bytes.extend(distance(start - place));
         }
-        let mut encoder = ZlibEncoder::new(std::mem::take(&mut self.bytes), Compression::fast());
-        encoder.write_all(content)?;
-        self.bytes = encoder.finish()?;
+        self.deflate(content)?;
         let sum = crc32fast::hash(&self.bytes[start..]);
         self.objects.insert(id, (sum, start, chain));
         Ok(())
+    }
+
+    /// Appends a content, deflated. One stream's room serves for all of them.
+    fn deflate(&mut self, content: &[u8]) -> io::Result<()> {
+        self.deflate.reset();
+        self.bytes.reserve(content.len() / 2 + 64);
+        loop {
+            let read = usize::try_from(self.deflate.total_in()).map_err(io::Error::other)?;
+            let rest = &content[read..];
+            let deflated =
+                self.deflate.compress_vec(rest, &mut self.bytes, FlushCompress::Finish)?;
+            if deflated == Status::StreamEnd {
+                return Ok(());
+            }
+            self.bytes.reserve(content.len() / 2 + 1_024);
+        }
     }
 
     /// Writes the two files into a folder; they are not synced. The pack comes
@@ -221,7 +236,7 @@ mod tests {
         pack.finish(&folder.path().join("objects/pack")).unwrap();
         for (id, content) in contents {
             let (_, bytes) = read_object(&repo, repo.commondir(), id).unwrap();
-            assert!(bytes == content, "{id} of {} bytes", content.len());
+            assert!(*bytes == *content, "{id} of {} bytes", content.len());
         }
     }
 }

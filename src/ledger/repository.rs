@@ -8,7 +8,7 @@ use std::time::Duration;
 use git2::{Config, ErrorCode, Oid, Repository, RepositoryInitOptions};
 
 use super::handle::{
-    Shared, branch_or_remote, check_branch, find_tree, hold, resolve, tree_of_commit,
+    Handle, Shared, branch_or_remote, check_branch, find_tree, hold, resolve, tree_of_commit,
 };
 use super::names::Names;
 use super::path::Folder;
@@ -173,15 +173,15 @@ impl Ledger {
         let mut open = std::collections::VecDeque::from([(String::new(), top, 0)]);
         let (mut found, mut seen) = (Vec::new(), 0);
         while let Some((path, tree, depth)) = open.pop_front() {
-            for entry in &tree {
+            for entry in tree.iter() {
                 seen += 1;
-                let (Ok(name), true) = (entry.name(), seen < MOST) else { continue };
-                let is_tree = entry.kind() == Some(git2::ObjectType::Tree);
+                let (Some(name), true) = (entry.text(), seen < MOST) else { continue };
+                let is_tree = entry.is_folder();
                 if name == "handoff.yaml" && !is_tree && !path.is_empty() {
                     found.push(path.clone());
                 } else if is_tree && depth < DEEPEST {
                     let slash = if path.is_empty() { "" } else { "/" };
-                    let below = find_tree(&repo, entry.id()).map_err(failed)?;
+                    let below = find_tree(&repo, entry.id).map_err(failed)?;
                     open.push_back((format!("{path}{slash}{name}"), below, depth + 1));
                 }
             }
@@ -202,7 +202,7 @@ impl Ledger {
         let identity = Identity::from_config(&config);
         let (branch, doubt) = default_branch(&repo, &root)?;
         Ok(Self {
-            repo: Arc::new(Mutex::new(repo)),
+            repo: Arc::new(Mutex::new(Handle::new(repo, &common))),
             names: Arc::new(Names::new(&common)),
             root,
             prefix,

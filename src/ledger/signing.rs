@@ -8,10 +8,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use git2::{ObjectType, Oid, Repository, Signature};
+use git2::{ObjectType, Oid, Signature};
 
 use super::git_program::{run, run_with};
-use super::handle::{hold, read_object};
+use super::handle::{Objects, hold};
 use super::{Ledger, LedgerError, loose};
 
 /// Signing asks an agent or a card; it is not the network.
@@ -35,7 +35,7 @@ pub(super) struct Signing<'a> {
     /// The staging folder.
     pub(super) dir: &'a Path,
     /// Has the tree and the parent.
-    pub(super) repo: &'a Repository,
+    pub(super) objects: &'a dyn Objects,
 }
 
 impl Signing<'_> {
@@ -92,8 +92,7 @@ impl Signing<'_> {
             _ => {}
         }
         for id in [Some(commit.tree), commit.parent].into_iter().flatten() {
-            let read = read_object(self.repo, self.git_dir, id);
-            let (kind, bytes) = read.map_err(io::Error::other)?;
+            let (kind, bytes) = self.objects.object(id).map_err(io::Error::other)?;
             let hex = id.to_string();
             let above = folder.join(&hex[..2]);
             fs::create_dir_all(&above)?;

@@ -8,11 +8,11 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups};
-use super::handle::{Shared, find_blob, find_commit, find_tree, hold, object_id};
+use super::handle::{Objects, Shared, find_commit, find_tree, hold, object_id};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
 use super::tree_cache::TreeCache;
-use super::tree_diff::{LINK, SUBMODULE, entry_with_mode};
+use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// The files of a handoff, as far as they exist.
@@ -170,12 +170,12 @@ impl Snapshot {
             .and_then(|id| find_tree(&repo, id))
             .map_err(LedgerError::git("reading a folder", repo.path()))?;
         let file = |name: &str| {
-            let Some(entry) = tree.get_name(name) else { return Ok(None) };
-            let what = match (entry.filemode(), entry.kind()) {
-                (LINK, _) => "a symbolic link",
-                (SUBMODULE, _) => "a submodule",
-                (_, Some(ObjectType::Blob)) => return read_blob(&repo, entry.id()).map(Some),
-                _ => return Ok(None),
+            let Some(entry) = tree.get(name) else { return Ok(None) };
+            let what = match entry.mode {
+                LINK => "a symbolic link",
+                SUBMODULE => "a submodule",
+                TREE => return Ok(None),
+                _ => return read_blob(&repo, entry.id).map(Some),
             };
             Err(LedgerError::NotFollowed { path: format!("{folder}/{name}"), what })
         };
@@ -289,18 +289,18 @@ pub(super) fn ledger_tree(
 
 /// What a tree has at a path, for one look.
 pub(super) fn entry_at(
-    repo: &Repository,
+    objects: &dyn Objects,
     tree: Oid,
     path: &str,
 ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
-    TreeCache::default().entry_at(repo, tree, path)
+    TreeCache::default().entry_at(objects, tree, path)
 }
 
 /// Which part of a path is a link or a submodule.
-fn not_followed(repo: &Repository, tree: Oid, path: &str) -> Result<LedgerError, LedgerError> {
+fn not_followed(objects: &dyn Objects, tree: Oid, path: &str) -> Result<LedgerError, LedgerError> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     for end in ends {
-        let what = match entry_with_mode(repo, Some(tree), &path[..end])? {
+        let what = match entry_with_mode(objects, Some(tree), &path[..end])? {
             Some((_, LINK)) => "a symbolic link",
             Some((_, SUBMODULE)) => "a submodule",
             _ => continue,
@@ -311,14 +311,17 @@ fn not_followed(repo: &Repository, tree: Oid, path: &str) -> Result<LedgerError,
 }
 
 /// A blob's bytes.
-pub(super) fn read_blob(repo: &Repository, id: Oid) -> Result<Vec<u8>, LedgerError> {
-    let blob = find_blob(repo, id).map_err(|error| {
+pub(super) fn read_blob(objects: &dyn Objects, id: Oid) -> Result<Vec<u8>, LedgerError> {
+    let failed = |error: git2::Error| {
         let doing = if error.code() == ErrorCode::NotFound {
             "reading a file's object, which is not in this clone (a partial clone?),"
         } else {
             "reading a file's object"
         };
-        LedgerError::git(doing, repo.path())(error)
-    })?;
-    Ok(blob.content().to_vec())
+        LedgerError::git(doing, objects.folder())(error)
+    };
+    match objects.object(id).map_err(failed)? {
+        (ObjectType::Blob, bytes) => Ok(bytes.to_vec()),
+        _ => Err(failed(git2::Error::from_str("it is not a file's"))),
+    }
 }

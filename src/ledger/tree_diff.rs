@@ -1,9 +1,10 @@
 //! What differs between two trees, going down only where they differ.
 
-use git2::{Oid, Repository, Tree, TreeEntry};
+use git2::Oid;
 
 use super::LedgerError;
-use super::handle::find_tree;
+use super::handle::{Objects, find_tree};
+use super::tree::{Tree, TreeEntry};
 
 /// An entry of a tree: the object and its mode.
 pub(super) type Entry = (Oid, i32);
@@ -25,7 +26,7 @@ pub(super) const SUBMODULE: i32 = 0o160_000;
 
 /// Calls `visit` for each differing entry, which says whether to go below it.
 pub(super) fn walk_differences(
-    repo: &Repository,
+    objects: &dyn Objects,
     old: Option<Oid>,
     new: Option<Oid>,
     path: &str,
@@ -35,47 +36,56 @@ pub(super) fn walk_differences(
         return Ok(());
     }
     let read = |id: Option<Oid>| {
-        id.map(|id| find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path())))
-            .transpose()
+        let failed = LedgerError::git("reading a folder", objects.folder());
+        id.map(|id| find_tree(objects, id)).transpose().map_err(failed)
     };
     let (old, new) = (read(old)?, read(new)?);
-    let entry = |entry: &TreeEntry<'_>| (entry.id(), entry.filemode());
-    let find = |tree: &Option<Tree<'_>>, name: &[u8]| {
-        tree.as_ref().and_then(|tree| tree.get_name_bytes(name).map(|found| entry(&found)))
-    };
-    let mut differing: Vec<(Vec<u8>, Option<Entry>, Option<Entry>)> = Vec::new();
-    for after in new.iter().flat_map(Tree::iter) {
-        let before = find(&old, after.name_bytes());
-        if before != Some(entry(&after)) {
-            differing.push((after.name_bytes().to_vec(), before, Some(entry(&after))));
-        }
-    }
-    for before in old.iter().flat_map(Tree::iter) {
-        if find(&new, before.name_bytes()).is_none() {
-            differing.push((before.name_bytes().to_vec(), Some(entry(&before)), None));
-        }
-    }
+    let mut differing = differing_entries(old.as_ref(), new.as_ref());
+    // What is gone comes last.
+    differing.sort_by_key(|(_, _, after)| after.is_none());
     for (name, before, after) in differing {
-        let name = String::from_utf8_lossy(&name);
+        let name = String::from_utf8_lossy(name);
         let below = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
         let tree = |side: Option<Entry>| side.filter(|(_, mode)| *mode == TREE).map(|(id, _)| id);
         let (old_tree, new_tree) = (tree(before), tree(after));
         if visit(&below, before, after) && (old_tree.is_some() || new_tree.is_some()) {
-            walk_differences(repo, old_tree, new_tree, &below, visit)?;
+            walk_differences(objects, old_tree, new_tree, &below, visit)?;
         }
     }
     Ok(())
 }
 
+/// An entry's name, and the entry before and after.
+type Differing<'a> = (&'a [u8], Option<Entry>, Option<Entry>);
+
+/// The entries that differ, by name.
+fn differing_entries<'a>(old: Option<&'a Tree>, new: Option<&'a Tree>) -> Vec<Differing<'a>> {
+    let mut before = old.into_iter().flat_map(Tree::iter).peekable();
+    let mut after = new.into_iter().flat_map(Tree::iter).peekable();
+    let mut differing = Vec::new();
+    loop {
+        let name = match (before.peek(), after.peek()) {
+            (None, None) => return differing,
+            (Some(one), Some(other)) => one.name.min(other.name),
+            (Some(one), None) | (None, Some(one)) => one.name,
+        };
+        let one = before.next_if(|it| it.name == name).map(TreeEntry::entry);
+        let other = after.next_if(|it| it.name == name).map(TreeEntry::entry);
+        if one != other {
+            differing.push((name, one, other));
+        }
+    }
+}
+
 /// The files that differ between two trees. What is a file on one side and a
 /// folder on the other gives the file, and the files below the folder.
 pub(super) fn differing_files(
-    repo: &Repository,
+    objects: &dyn Objects,
     old: Option<Oid>,
     new: Option<Oid>,
 ) -> Result<Vec<FileDiff>, LedgerError> {
     let mut files = Vec::new();
-    walk_differences(repo, old, new, "", &mut |path, old, new| {
+    walk_differences(objects, old, new, "", &mut |path, old, new| {
         let file = |side: Option<Entry>| side.filter(|(_, mode)| *mode != TREE);
         let (old, new) = (file(old), file(new));
         if old.is_some() || new.is_some() {
@@ -88,20 +98,20 @@ pub(super) fn differing_files(
 
 /// The entry at a path, with its mode.
 pub(super) fn entry_with_mode(
-    repo: &Repository,
+    objects: &dyn Objects,
     tree: Option<Oid>,
     path: &str,
 ) -> Result<Option<Entry>, LedgerError> {
-    let failed = |error| LedgerError::git("reading a folder", repo.path())(error);
     let Some(tree) = tree else { return Ok(None) };
     let mut at = (tree, TREE);
     for part in path.split('/') {
         if at.1 != TREE {
             return Ok(None);
         }
-        let folder = find_tree(repo, at.0).map_err(failed)?;
-        match folder.get_name(part) {
-            Some(entry) => at = (entry.id(), entry.filemode()),
+        let folder = find_tree(objects, at.0)
+            .map_err(LedgerError::git("reading a folder", objects.folder()))?;
+        match folder.get(part) {
+            Some(entry) => at = entry.entry(),
             None => return Ok(None),
         }
     }

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use git2::{Oid, Repository};
@@ -12,9 +13,9 @@ use super::behind::{self, Behind, CheckoutTip};
 use super::branch_ref::{self, LogLine, Pending, real_name};
 use super::build::{Build, CommitPlace};
 use super::change::Change;
-use super::checkout::{CheckoutRemark, follow, following, has_checked_out};
-use super::eol::Attributes;
-use super::handle::{branch_commit, branch_or_remote, object_id};
+use super::checkout::{CheckoutRemark, ReadFrom, follow, following, has_checked_out};
+use super::eol::{AttributeSource, Attributes};
+use super::handle::{branch_commit, branch_or_remote, hold, object_id};
 use super::index_file::IndexLock;
 use super::lock::become_writer;
 use super::snapshot::{Snapshot, tree_of};
@@ -158,8 +159,8 @@ impl Writer {
     ) -> Result<Option<Committed>, LedgerError> {
         let (_, tip) = self.tip_of(refname, seen)?;
         let mut build = self.build(seen, tip)?;
+        self.refuse_filters(changes, &hold(build.staging.repo()))?;
         for change in changes {
-            self.refuse_filters(change)?;
             build.add(change)?;
         }
         let done = self.publish(refname, seen, build, changes)?;
@@ -183,7 +184,11 @@ impl Writer {
         Build::start(place, &self.repo, seen, tip)
     }
 
-    pub(super) fn refuse_filters(&self, change: &Change) -> Result<(), LedgerError> {
+    pub(super) fn refuse_filters(
+        &self,
+        changes: &[Change],
+        plain: &Repository,
+    ) -> Result<(), LedgerError> {
         if self.repo.is_bare() {
             return Ok(());
         }
@@ -191,13 +196,16 @@ impl Writer {
         let mut held = self.attributes.borrow_mut();
         let attributes = match held.take().filter(|attributes| attributes.is_of(tree)) {
             Some(attributes) => attributes,
-            None => Attributes::open(self.repo.path(), self.ledger.names(), tree)?,
+            None => Attributes::open(&self.repo, self.ledger.names(), tree)?,
         };
         let attributes = held.insert(attributes);
-        change
-            .paths()?
-            .keys()
-            .try_for_each(|path| attributes.refuse_filter(&self.ledger.in_repository(path)))
+        let source = AttributeSource::new(&self.repo, Some(plain));
+        for change in changes {
+            let paths = change.paths()?;
+            let mut paths = paths.keys().map(|path| self.ledger.in_repository(path));
+            paths.try_for_each(|path| attributes.refuse_filter(&source, &path))?;
+        }
+        Ok(())
     }
 
     /// Makes what was built part of the repository and moves the branch to it;
@@ -263,6 +271,8 @@ impl Writer {
             let shown = CheckoutTip { refname: refname.to_owned(), commit: old };
             behind.entry(checkout).or_insert(shown);
         }
+        // What was just made need not be read again for the checkouts.
+        let made = Arc::clone(staging.repo());
         let objects = staging.install()?;
         let record = Record { refname: refname.to_owned(), old, new, behind, objects };
         // From before the branch moves: a `git commit` between that and the index
@@ -279,7 +289,11 @@ impl Writer {
         let line = LogLine { who: self.ledger.identity(), at, what: log };
         let touched = locked.set(&self.repo, &line, &checkouts)?;
         let mut remarks = Vec::new();
-        self.follow_all(record.behind.clone(), locks, &mut remarks)?;
+        {
+            let made = hold(&made);
+            let from = ReadFrom { objects: &made, plain: Some(&made) };
+            self.follow_all(record.behind.clone(), locks, from, &mut remarks)?;
+        }
         // Last: until then the next writer has the record's checkouts follow.
         self.journal.applied(&record, touched);
         Ok(Some(remarks))
@@ -298,7 +312,8 @@ impl Writer {
             locks.insert(checkout.clone(), IndexLock::acquire(checkout)?);
         }
         let mut remarks = Vec::new();
-        self.follow_all(behind, locks, &mut remarks)?;
+        let from = ReadFrom { objects: &self.repo, plain: None };
+        self.follow_all(behind, locks, from, &mut remarks)?;
         self.remarks = remarks;
         Ok(())
     }
@@ -307,6 +322,7 @@ impl Writer {
         &self,
         behind: Behind,
         mut locks: BTreeMap<PathBuf, Option<IndexLock>>,
+        from: ReadFrom<'_>,
         remarks: &mut Vec<CheckoutRemark>,
     ) -> Result<(), LedgerError> {
         let mut left = Behind::new();
@@ -318,8 +334,8 @@ impl Writer {
             let Ok(tip) = self.repo.refname_to_id(&shown.refname) else { continue };
             // The commit is made; a checkout that cannot follow is a remark, never an error of the commit.
             let lock = locks.remove(&checkout).flatten();
-            let done =
-                follow(&checkout, shown.commit, tip, lock, remarks).unwrap_or_else(|error| {
+            let done = follow(&checkout, [shown.commit, Some(tip)], from, lock, remarks)
+                .unwrap_or_else(|error| {
                     let why = error.to_string();
                     remarks
                         .push(CheckoutRemark::CheckoutBehind { checkout: checkout.clone(), why });

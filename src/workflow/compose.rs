@@ -13,8 +13,8 @@ use super::customers::Customers;
 use super::deal::Found;
 use super::store::machine_version;
 use crate::brief::{
-    Brief, ChangedAnswer, ChangedData, FirstTouch, MappingInput, Timeline, View, changed_answers,
-    changed_data, kept_answers, merge,
+    Brief, ChangedAnswer, ChangedData, FirstTouch, GivenAnswers, MappingInput, Timeline, View,
+    changed_answers, changed_data, kept_answers, merge,
 };
 use crate::config::{Config, Csm, Routing, Team};
 use crate::ledger::{Snapshot, blob_id};
@@ -42,7 +42,7 @@ impl Known {
         let earlier = customers.earlier(context, snapshot, key, brief).unwrap_or_default();
         Self {
             csm: customers::same_csm(context, &earlier),
-            section: customers::section(context, snapshot, &earlier),
+            section: customers.section(context, snapshot, &earlier),
         }
     }
 }
@@ -51,6 +51,8 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Composed {
     pub brief: Value,
+/// What the mapping gave for it.
+    pub given: GivenAnswers,
     pub remarks: Remarks,
 }
 
@@ -119,7 +121,7 @@ pub(super) fn compose(
         Some(answers) => merge(None, &Value::Object(answers.clone()), &brief),
         None => brief,
     };
-    Composed { brief, remarks }
+    Composed { brief, given: mapped.given, remarks }
 }
 
 /// What the mapping reads.

@@ -98,7 +98,7 @@ pub(super) struct CustomerHandoff {
 }
 
 impl CustomerHandoff {
-    fn of(brief: &Brief, timeline: Option<&Timeline>) -> Self {
+    pub(super) fn of(brief: &Brief, timeline: Option<&Timeline>) -> Self {
         let view = brief.view();
         let touch = |needs_evidence| {
             timeline.is_some_and(|timeline| timeline.first_touch(needs_evidence).is_some())
@@ -151,6 +151,8 @@ pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Ve
 struct Index {
     tree: Option<ObjectId>,
     entries: BTreeMap<String, CustomerHandoff>,
+    /// How a brief shows those that were asked for, by folder.
+    shown: BTreeMap<String, Map<String, Value>>,
 }
 
 /// One earlier handoff of the same customer.
@@ -168,6 +170,15 @@ pub(super) struct EarlierHandoff {
 /// kept is looked through; a run that asks again holds all of it.
 #[derive(Debug, Default)]
 pub(super) struct Customers(RefCell<Option<Index>>);
+
+/// A handoff that was written in a batch: its folder, what is known of it, and
+/// the ledger's tree before and after.
+pub(super) struct WrittenHandoff<'a> {
+    pub(super) folder: &'a str,
+    pub(super) entry: CustomerHandoff,
+    pub(super) before: Option<ObjectId>,
+    pub(super) after: Option<ObjectId>,
+}
 
 impl Customers {
     /// The earlier handoffs of a brief's customer, the newest first. A brief
@@ -224,6 +235,47 @@ impl Customers {
         found.sort_by(|a, b| (b.signed_at, &b.key).cmp(&(a.signed_at, &a.key)));
         Ok(found)
     }
+
+    /// Takes in what was just written, so that it need not be read again. Where
+    /// other changes are unknown here, all of them are read the next time.
+    pub(super) fn add(&self, written: WrittenHandoff<'_>) {
+        let WrittenHandoff { folder, entry, before, after } = written;
+        if let Some(index) = self.0.borrow_mut().as_mut()
+            && index.tree.is_some()
+            && index.tree == before
+        {
+            index.shown.remove(folder);
+            index.entries.insert(folder.to_owned(), entry);
+            index.tree = after;
+        }
+    }
+
+    /// Earlier handoffs as a brief shows them; nothing where there are none.
+    pub(super) fn section(
+        &self,
+        context: &Context,
+        snapshot: &Snapshot,
+        earlier: &[EarlierHandoff],
+    ) -> Option<Value> {
+        let mut held = self.0.borrow_mut();
+        let shown = held.as_mut().filter(|index| index.tree == snapshot.tree());
+        let mut shown = shown.map(|index| &mut index.shown);
+        let row = |it: &EarlierHandoff| {
+            let known = it.folder.as_ref().zip(shown.as_deref());
+            let known = known.and_then(|(folder, shown)| shown.get(folder)).cloned();
+            let mut row = known.unwrap_or_else(|| {
+                let row = shown_in_brief(context, snapshot, it);
+                if let Some((folder, shown)) = it.folder.as_ref().zip(shown.as_deref_mut()) {
+                    shown.insert(folder.clone(), row.clone());
+                }
+                row
+            });
+            row.insert("matched_by".to_owned(), json!(it.by.words()));
+            Value::Object(row)
+        };
+        let list: Vec<Value> = earlier.iter().take(SHOWN).map(row).collect();
+        (!list.is_empty()).then_some(Value::Array(list))
+    }
 }
 
 impl Index {
@@ -238,9 +290,11 @@ impl Index {
                 let all = facts(context, snapshot, None, &KIND).rows.into_iter();
                 let all = all.filter_map(|(folder, entry)| Some((folder.path, entry.ok()??)));
                 self.entries = all.collect();
+                self.shown.clear();
             }
             Some(changed) => {
                 for path in changed {
+                    self.shown.remove(&path);
                     let folder = Folder { path, key: None };
                     let files = snapshot.handoff(&folder);
                     let entry =
@@ -263,39 +317,31 @@ pub(super) fn same_csm(context: &Context, earlier: &[EarlierHandoff]) -> Option<
     earlier.iter().find_map(find)
 }
 
-/// Earlier handoffs as a brief shows them; nothing where there are none.
-pub(super) fn section(
+/// One earlier handoff as a brief shows it, but for what it was matched by.
+fn shown_in_brief(
     context: &Context,
     snapshot: &Snapshot,
-    earlier: &[EarlierHandoff],
-) -> Option<Value> {
-    let list: Vec<Value> = earlier
-        .iter()
-        .take(SHOWN)
-        .map(|it| {
-            let mut row = Map::new();
-            row.insert("key".to_owned(), json!(it.key));
-            let at = it.signed_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            row.insert("signed_at".to_owned(), json!(at));
-            let stored = it.folder.clone().and_then(|path| {
-                let folder = Folder { path, key: Some(it.key.clone()) };
-                stored_at(snapshot, &folder, &it.key).ok()
-            });
-            let brief = stored.as_ref().and_then(|stored| stored.brief.as_ref());
-            if let Some(csm) = brief.and_then(|brief| brief.view().csm_name()) {
-                row.insert("csm".to_owned(), json!(csm));
-            }
-            if let Some((stored, brief)) = stored.as_ref().zip(brief) {
-                row.extend(promises(brief, stored));
-                if let Some(url) = context.ledger.web_url(&stored.folder) {
-                    row.insert("url".to_owned(), json!(url));
-                }
-            }
-            row.insert("matched_by".to_owned(), json!(it.by.words()));
-            Value::Object(row)
-        })
-        .collect();
-    (!list.is_empty()).then_some(Value::Array(list))
+    it: &EarlierHandoff,
+) -> Map<String, Value> {
+    let mut row = Map::new();
+    row.insert("key".to_owned(), json!(it.key));
+    let at = it.signed_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    row.insert("signed_at".to_owned(), json!(at));
+    let stored = it.folder.clone().and_then(|path| {
+        let folder = Folder { path, key: Some(it.key.clone()) };
+        stored_at(snapshot, &folder, &it.key).ok()
+    });
+    let brief = stored.as_ref().and_then(|stored| stored.brief.as_ref());
+    if let Some(csm) = brief.and_then(|brief| brief.view().csm_name()) {
+        row.insert("csm".to_owned(), json!(csm));
+    }
+    if let Some((stored, brief)) = stored.as_ref().zip(brief) {
+        row.extend(promises(brief, stored));
+        if let Some(url) = context.ledger.web_url(&stored.folder) {
+            row.insert("url".to_owned(), json!(url));
+        }
+    }
+    row
 }
 
 fn promises(brief: &Brief, stored: &Stored) -> Option<(String, Value)> {

@@ -214,7 +214,8 @@ fn write(
             blob: &blob,
             earlier: earlier.as_ref(),
         };
-        let sources = composed_sources(context, found, false, &composed.brief);
+        let sources =
+            composed_sources(context, found, false, &composed.brief, Some(&composed.given));
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
         event.sources = Some(blob_id(sources.as_bytes()).to_string());
         timeline.events.push(event);

@@ -350,7 +350,7 @@ pub(super) fn with_deal(
         blob: &blob,
         earlier: earlier.as_ref(),
     };
-    let sources = of_deal_alone(composed_sources(context, &found, true, &theirs));
+    let sources = of_deal_alone(composed_sources(context, &found, true, &theirs, None));
     let sources = version.of_machine(context, &theirs, &sources, None);
     let mut event = Event::new(context.now, kind_of(&stored.timeline), crm);
     event.reference = Some(reference);

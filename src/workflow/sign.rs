@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::audit::{exclusion, in_scope, refuse_other_name};
 use super::compose::{Correction, Known, compose, identity};
-use super::customers::OpenHandoffs;
+use super::customers::{CustomerHandoff, OpenHandoffs, WrittenHandoff};
 use super::deal::{DealSource, Found, find_deal};
 use super::loose_documents::LooseDocuments;
 use super::pending_pull_request::{Drafts, stored_draft};
@@ -90,7 +90,7 @@ pub async fn sign_with_answers(
     drafts.combine(&found.key, &mut remarks)?;
     let (mut signed, onto) = {
         let mut writer = context.ledger.lock(LOCK_WAIT)?;
-        let Prepared { change, mut signed, onto } = prepare(
+        let Prepared { change, mut signed, onto, .. } = prepare(
             context,
             &writer.snapshot()?,
             request,
@@ -211,9 +211,15 @@ pub async fn sign_many(
                 let prepared = found.and_then(|found| {
                     prepare(context, &batch.snapshot(), request, &found, None, &open)
                 });
-                let result = prepared.and_then(|Prepared { change, signed, onto }| {
+                let result = prepared.and_then(|Prepared { change, signed, entry, onto }| {
                     let Some(change) = change else { return Ok(signed) };
+                    let before = batch.snapshot().tree();
                     batch.commit(change)?;
+                    if let Some(entry) = entry {
+                        let after = batch.snapshot().tree();
+                        let folder = signed.path.as_str();
+                        open.customers.add(WrittenHandoff { folder, entry, before, after });
+                    }
                     committed.push(results.len());
                     if let Onto::Landing(branch) = onto {
                         landed.push((branch, results.len()));
@@ -253,6 +259,8 @@ pub async fn sign_many(
 struct Prepared {
     change: Option<Change>,
     signed: SignedHandoff,
+    /// What is known of it for its customer's later handoffs, where it changes.
+    entry: Option<CustomerHandoff>,
     onto: Onto,
 }
 
@@ -321,7 +329,7 @@ fn prepare(
             missing: Completeness::of(&context.schema, brief.json()).missing,
             remarks: vec![remark].into(),
         };
-        return Ok(Prepared { change: None, signed, onto });
+        return Ok(Prepared { change: None, signed, entry: None, onto });
     }
     // What a document is for was decided where it was read.
     if found.is_on_the_crms_word() && before.is_none_or(|brief| !brief.view().is_signed()) {
@@ -385,7 +393,7 @@ fn prepare(
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
     let Some(kind) = next_event(&timeline, document, with_first, unchanged, request.backfilled)
     else {
-        return Ok(Prepared { change: None, signed, onto });
+        return Ok(Prepared { change: None, signed, entry: None, onto });
     };
     if signed.created {
         open.add(context, &folder, &brief);
@@ -427,22 +435,40 @@ fn prepare(
             blob: &blob,
             earlier: earlier.as_ref(),
         };
-        let mut sources = composed_sources(context, found, true, &composed.brief);
-        if with_first {
-            let later = composed_sources(context, document, true, &composed.brief);
-            sources = of_deal_alone(sources);
-            sources.extend(later.into_iter().filter(|(pointer, _)| pointer == "/amendments"));
-        }
-        let sources = version.of_machine(context, &composed.brief, &sources, answers);
+        let sources = || {
+            let given = Some(&composed.given);
+            let mut sources = composed_sources(context, found, true, &composed.brief, given);
+            if with_first {
+                let later = composed_sources(context, document, true, &composed.brief, None);
+                sources = of_deal_alone(sources);
+                sources.extend(later.into_iter().filter(|(pointer, _)| pointer == "/amendments"));
+            }
+            version.of_machine(context, &composed.brief, &sources, answers)
+        };
+        // Nobody has confirmed anything yet in a brief that is new: its page need not
+        // wait for its sources.
+        let nothing = ConfirmedAnswers::default();
+        let (sources, page) = if earlier.is_none() && answers.is_none() {
+            let mut page = None;
+            let sources = rayon::in_place_scope(|scope| {
+                scope.spawn(|_| page = Some(context.render(&brief, &nothing)));
+                sources()
+            });
+            (sources, page)
+        } else {
+            (sources(), None)
+        };
+        let confirmed = ConfirmedAnswers::written(&sources);
+        let page = page.filter(|_| confirmed == nothing);
+        let page = page.unwrap_or_else(|| context.render(&brief, &confirmed))?;
         written.sources = Some(blob_id(sources.as_bytes()).to_string());
-        change = change
-            .put("README.md", context.render(&brief, &ConfirmedAnswers::written(&sources))?)
-            .put("brief.yaml", text)
-            .put(BriefSources::FILE, sources);
+        change =
+            change.put("README.md", page).put("brief.yaml", text).put(BriefSources::FILE, sources);
     }
     timeline.events.push(written);
     change = change.put("timeline.yaml", timeline.to_yaml());
-    Ok(Prepared { change: Some(change), signed, onto })
+    let entry = Some(CustomerHandoff::of(&brief, Some(&timeline)));
+    Ok(Prepared { change: Some(change), signed, entry, onto })
 }
 
 /// The key of a handoff of its own, for a document that a rule or a person

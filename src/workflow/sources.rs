@@ -11,7 +11,8 @@ use super::context::{Context, WorkflowError};
 use super::deal::Found;
 use super::store::{Stored, machine_version, version};
 use crate::brief::{
-    AnswerSource, BriefSources, SOURCES_SCHEMA, SourceKind, Timeline, brief_answers, nearest_above,
+    AnswerSource, BriefSources, GivenAnswers, SOURCES_SCHEMA, SourceKind, Timeline, brief_answers,
+    nearest_above,
 };
 use crate::config::FILE_NAME;
 use crate::ledger::{FileVersions, Snapshot, blob_id};
@@ -22,12 +23,14 @@ use crate::text::one_line;
 pub(super) type SourcesByPointer = BTreeMap<String, AnswerSource>;
 
 /// Where the answers come from that [`super::compose::compose`] gave: the
-/// mapping's, and what handoff itself puts in.
+/// mapping's, and what handoff itself puts in. What the mapping gave for them is
+/// read again where it is not known.
 pub(super) fn composed_sources(
     context: &Context,
     found: &Found,
     signed: bool,
     composed: &Value,
+    given: Option<&GivenAnswers>,
 ) -> SourcesByPointer {
     let now = context.now;
     let crm = found.deal.as_ref().filter(|_| found.is_known);
@@ -60,7 +63,7 @@ pub(super) fn composed_sources(
     sources.insert("/signature".to_owned(), signature);
     let limit = super::compose::first_touch_of(context, found, signed);
     let input = mapping_input(context, found, signed, &limit, None);
-    for traced in context.config.mapping.trace(&input, composed) {
+    for traced in context.config.mapping.trace(&input, composed, given) {
         let mut source = match traced.from {
             SourceKind::Crm => of_crm(),
             SourceKind::Document => document(),

@@ -541,7 +541,7 @@ async fn ask(
     };
     let snapshot = context.ledger.snapshot()?;
     let (found, theirs, _) = composed_again(context, &snapshot, stored, brief, deal);
-    let sources = composed_sources(context, &found, true, &theirs);
+    let sources = composed_sources(context, &found, true, &theirs, None);
     let answers = answers.iter_mut().filter(|it| it.source.from == SourceKind::Crm);
     compare(answers, brief, &sources, &theirs);
     Ok(None)
@@ -638,7 +638,7 @@ fn compare_document<'a>(
     let found = Found::of_document(key, None, signature, Vec::new());
     let known = |_: &Value| Known::default();
     let composed = compose(context, &found, true, None, None, &BTreeMap::new, &known).brief;
-    let sources = composed_sources(context, &found, true, &composed);
+    let sources = composed_sources(context, &found, true, &composed, None);
     let mut asked = Vec::new();
     for answer in answers {
         // A later document is one of several, and a deal more than its document says.

@@ -200,6 +200,31 @@ fn line_ends_are_as_git_would_write_them() {
         "# Customer 2\r\n"
     );
     assert_eq!(world.status(&root), "?? .gitattributes\n");
+    // Wherever it stands, and also what is not to be changed.
+    let own = root.join(folder(7));
+    fs::create_dir_all(&own).expect("made");
+    let places = [
+        (3, root.join(".gitattributes")),
+        (4, root.join("briefs/.gitattributes")),
+        (5, root.join(".git/info/attributes")),
+        (6, world.path("of-this-person")),
+        (7, own.join(".gitattributes")),
+    ];
+    for (n, place) in places {
+        fs::create_dir_all(place.parent().expect("it has one")).expect("made");
+        fs::write(&place, "*.md -text\n").expect("written");
+        if n == 6 {
+            let file = place.to_str().expect("text");
+            world.git(&root, &["config", "core.attributesFile", file]);
+        }
+        commit(&ledger, &signed(n));
+        let read = |name: &str| fs::read_to_string(root.join(folder(n)).join(name)).expect("there");
+        assert_eq!(read("README.md"), format!("# Customer {n}\n"), "{}", place.display());
+        assert_eq!(read("brief.yaml"), brief(n, "").replace('\n', "\r\n"));
+        let readme = format!("{}/README.md", folder(n));
+        assert!(!world.status(&root).contains(&readme), "{}", world.status(&root));
+        fs::remove_file(place).expect("removed");
+    }
 }
 
 #[test]
@@ -266,11 +291,20 @@ fn nothing_is_written_through_a_symbolic_link() {
 fn a_filter_program_is_not_passed_by() {
     let world = World::new();
     let ledger = world.ledger("clone");
-    fs::write(world.path("clone").join(".gitattributes"), "briefs/** filter=git-crypt\n")
-        .expect("written");
-    let result = writer(&ledger).commit(&signed(1));
-    assert!(matches!(result, Err(LedgerError::Filtered { .. })), "{result:?}");
-    assert_eq!(world.git(&world.path("clone"), &["rev-list", "--count", "main"]).trim(), "1");
+    let root = world.path("clone");
+    fs::create_dir_all(root.join("briefs")).expect("made");
+    for place in [".gitattributes", "briefs/.gitattributes", ".git/info/attributes"] {
+        let file = root.join(place);
+        fs::create_dir_all(file.parent().expect("it has one")).expect("made");
+        fs::write(&file, "*.md -filter\n*.yaml filter=git-crypt\n").expect("written");
+        let result = writer(&ledger).commit(&signed(1));
+        assert!(
+            matches!(&result, Err(LedgerError::Filtered { path, .. }) if path.ends_with(".yaml")),
+            "{place}: {result:?}"
+        );
+        fs::remove_file(&file).expect("removed");
+    }
+    assert_eq!(world.git(&root, &["rev-list", "--count", "main"]).trim(), "1");
 }
 
 #[test]

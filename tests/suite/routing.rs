@@ -143,3 +143,20 @@ fn four_deals_of_one_company_have_one_csm_and_the_second_brief_shows_the_first()
     let none = sandbox.handoff("ledger", &["status", "--customer", "Nobody"]).exits(4);
     assert!(none.stdout.contains("there is no handoff of the customer"), "{}", none.stdout);
 }
+
+#[test]
+fn deals_handed_over_together_get_what_each_alone_gets() {
+    let companies = ["Acme Corp", "Two", "ACME Inc.", "Acme", "Three", "acme corp.", "Two", "Acme"];
+    let rules = "  assign: [{to: same_customer}, {to: least_open}]\n";
+    let (alone, together) = (ledger(rules, &companies), ledger(rules, &companies));
+    csms(&alone, companies.len());
+    together.handoff("ledger", &["backfill"]).exits(0);
+    let files = ["ls-files", "briefs/*/brief.yaml"];
+    let paths = alone.git("ledger", &files);
+    assert_eq!(paths, together.git("ledger", &files));
+    assert_eq!(paths.lines().count(), companies.len());
+    for path in paths.lines() {
+        let read = |of: &Sandbox| fs::read_to_string(of.join("ledger").join(path)).unwrap();
+        assert_eq!(read(&alone), read(&together), "{path}");
+    }
+}

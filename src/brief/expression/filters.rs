@@ -1,6 +1,10 @@
 //! The filters and functions that mapping expressions have besides minijinja's:
 //! for people, promises and records.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, Value};
 
@@ -321,14 +325,37 @@ pub(super) fn property(record: &Value, names: Rest<String>) -> Option<Value> {
         return Some(found);
     }
     let keys: Vec<Value> = properties.try_iter().map(Iterator::collect).unwrap_or_default();
-    let folded: Vec<(String, &Value)> =
-        keys.iter().filter_map(|key| Some((fold_property(key.as_str()?), key))).collect();
+    let folded: Vec<(Arc<str>, &Value)> =
+        keys.iter().filter_map(|key| Some((folded_property(key.as_str()?), key))).collect();
     names.iter().find_map(|name| {
-        let name = fold_property(name);
+        let name = folded_property(name);
         let matching = folded.iter().filter(|(key, _)| *key == name);
         matching
             .filter_map(|(_, key)| properties.get_item(key).ok())
             .find(|value| !is_absent(value))
+    })
+}
+
+/// As [`fold_property`], remembered: settings and records name the same few
+/// properties again and again.
+pub(crate) fn folded_property(name: &str) -> Arc<str> {
+    const MOST: usize = 4_096;
+    const LONGEST: usize = 256;
+    thread_local! {
+        static KNOWN: RefCell<HashMap<String, Arc<str>>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(folded) = known.get(name) {
+            return Arc::clone(folded);
+        }
+        let folded: Arc<str> = fold_property(name).into();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        if name.len() <= LONGEST {
+            known.insert(name.to_owned(), Arc::clone(&folded));
+        }
+        folded
     })
 }
 

@@ -36,7 +36,7 @@ use crate::model::Properties;
 use crate::text::{did_you_mean, nearest};
 
 pub use evaluate::Decision;
-pub(crate) use filters::fold_property;
+pub(crate) use filters::{fold_property, folded_property};
 pub use shapes::{Holds, RECORDS};
 pub use template::{Print, Template, TemplateFault};
 pub(super) use values::{LOCALE, locale_value};
@@ -154,8 +154,8 @@ impl Expression {
 
     /// The properties it reads of a deal and of the records beside it.
     #[must_use]
-    pub fn properties(&self) -> Properties {
-        self.analysis.properties.clone()
+    pub fn properties(&self) -> &Properties {
+        &self.analysis.properties
     }
 
     /// The properties of the deal it reads; `None` where it reads more than

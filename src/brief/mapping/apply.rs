@@ -1,6 +1,8 @@
 //! A mapping applied to one deal. A leaf that fails is absent and named; the
 //! brief is never lost.
 
+use std::collections::BTreeMap;
+
 use minijinja::Value as Jinja;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -65,7 +67,14 @@ pub struct MappedBrief {
     pub sections: Map<String, Value>,
     /// What was not taken over.
     pub remarks: Vec<MappingRemark>,
+    /// What the lines gave.
+    pub given: GivenAnswers,
 }
+
+/// What the lines gave that read neither the brief nor the deadline: over the
+/// same deal and document they give it again.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GivenAnswers(pub(super) BTreeMap<usize, Option<Value>>);
 
 impl Mapping {
     /// Makes a brief's sections from a deal and a signature. An answer that
@@ -103,20 +112,27 @@ impl Mapping {
                 }
             }
         }
-        let mut context = context(input);
+        let mut named = context(input);
+        let mut context = Jinja::from_pairs(named.iter().cloned());
         let mut remarks = Vec::new();
         let mut with_brief = false;
-        for leaf in self.leaves.iter().filter(|leaf| is_wanted(leaf)) {
+        let mut known = GivenAnswers::default();
+        for (at, leaf) in self.leaves.iter().enumerate().filter(|(_, leaf)| is_wanted(leaf)) {
             if leaf.reads_brief && !with_brief {
-                let known = Value::Object(sections.clone());
-                let known = match input.answers {
-                    Some(answers) => merge(None, &Value::Object(answers.clone()), &known),
-                    None => known,
+                let brief = Value::Object(sections.clone());
+                let brief = match input.answers {
+                    Some(answers) => merge(None, &Value::Object(answers.clone()), &brief),
+                    None => brief,
                 };
-                context.push(("brief", Jinja::from(Serde(&known))));
+                named.push(("brief", Jinja::from(Serde(&brief))));
+                context = Jinja::from_pairs(named.iter().cloned());
                 with_brief = true;
             }
             let mut given = evaluate(&leaf.expression, &context);
+            if !leaf.reads_brief && !leaf.expression.reads("first_touch") {
+                let answer = given.as_ref().ok().cloned().flatten();
+                known.0.insert(at, answer.and_then(|value| clean(value, &mut false, 0)));
+            }
             if let (Ok(None), Some(of_document)) = (&given, &leaf.of_document) {
                 given = evaluate(of_document, &context);
             }
@@ -151,7 +167,7 @@ impl Mapping {
             }
         }
         remarks.sort_by(|a, b| a.field.cmp(&b.field));
-        MappedBrief { sections, remarks }
+        MappedBrief { sections, remarks, given: known }
     }
 }
 
@@ -175,12 +191,8 @@ pub(super) fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
     context
 }
 
-pub(super) fn evaluate(
-    expression: &Expression,
-    context: &[(&'static str, Jinja)],
-) -> Result<Option<Value>, String> {
-    let context = Jinja::from_pairs(context.iter().map(|(name, value)| (*name, value.clone())));
-    let result = expression.eval(context).map_err(|error| error.sentence())?;
+pub(super) fn evaluate(expression: &Expression, context: &Jinja) -> Result<Option<Value>, String> {
+    let result = expression.eval(context.clone()).map_err(|error| error.sentence())?;
     if result.is_undefined() || result.is_none() {
         return Ok(None);
     }

@@ -14,7 +14,7 @@ use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml;
 use crate::yaml::Span;
 
-pub use apply::{FirstTouch, MappedBrief, MappingInput, MappingRemark};
+pub use apply::{FirstTouch, GivenAnswers, MappedBrief, MappingInput, MappingRemark};
 pub use propose::{Proposal, propose};
 pub use trace::TracedAnswer;
 
@@ -156,7 +156,7 @@ impl Mapping {
     /// The expression that fills a field, and what it reads.
     pub(super) fn line(&self, field: &str) -> Option<(&str, Properties)> {
         let leaf = self.leaves.iter().find(|leaf| leaf.field() == field)?;
-        Some((leaf.expression.source(), leaf.expression.properties()))
+        Some((leaf.expression.source(), leaf.expression.properties().clone()))
     }
 
     /// The properties that the mapping reads, by kind of record: to fetch them.
@@ -180,7 +180,9 @@ impl Mapping {
 
     /// What each of the company's own lines reads, and where it stands.
     pub fn own_lines(&self) -> impl Iterator<Item = (Properties, Span)> {
-        self.leaves.iter().filter_map(|leaf| Some((leaf.expression.properties(), leaf.own?)))
+        self.leaves
+            .iter()
+            .filter_map(|leaf| Some((leaf.expression.properties().clone(), leaf.own?)))
     }
 
     /// What the company's own lines fill or read that the ledger's schema does
@@ -221,7 +223,7 @@ impl Mapping {
 
 fn properties_of<'a>(leaves: impl Iterator<Item = &'a Leaf>) -> Properties {
     let mut read = Properties::default();
-    leaves.for_each(|leaf| read.extend(&leaf.expression.properties()));
+    leaves.for_each(|leaf| read.extend(leaf.expression.properties()));
     read
 }
 

@@ -1,14 +1,15 @@
 //! What each line of a mapping read when it gave its answer: the names that
 //! the source has for it, and the values.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::apply::{MappingInput, clean, context, evaluate};
+use super::apply::{GivenAnswers, MappingInput, clean, context, evaluate};
 use super::{BaseMapping, Leaf, Mapping};
 use crate::brief::answer::is_blank;
-use crate::brief::expression::{Expression, fold_property};
+use crate::brief::expression::{Expression, folded_property};
 use crate::brief::sources::SourceKind;
 use crate::model::RecordKind;
 use crate::text::{one_line, shorten};
@@ -37,30 +38,40 @@ pub struct TracedAnswer {
 
 impl Mapping {
     /// What each line reads that gives an answer over the same input as
-    /// [`Mapping::apply`]; `brief` is the brief that came of it.
+    /// [`Mapping::apply`]; `brief` is the brief that came of it. What that gave need
+    /// not be evaluated again, where it is known.
     #[must_use]
-    pub fn trace(&self, input: &MappingInput<'_>, brief: &Value) -> Vec<TracedAnswer> {
+    pub fn trace(
+        &self,
+        input: &MappingInput<'_>,
+        brief: &Value,
+        given: Option<&GivenAnswers>,
+    ) -> Vec<TracedAnswer> {
         let records = records(input, brief);
         let mut whole = context(input);
         whole.push(("brief", minijinja::Value::from(minijinja::value::Serde(brief))));
         let without = |names: &[&str]| {
             let kept = whole.iter().filter(|(name, _)| !names.contains(name));
-            kept.cloned().collect::<Vec<_>>()
+            minijinja::Value::from_pairs(kept.cloned())
         };
-        let no_document = without(&["signature"]);
-        let no_deal = without(&["deal", "company", "contacts", "line_items"]);
-        let gives = |expression: &Expression, context| {
+        let all = without(&[]);
+        let no_document = LazyCell::new(|| without(&["signature"]));
+        let no_deal = LazyCell::new(|| without(&["deal", "company", "contacts", "line_items"]));
+        let gives = |expression: &Expression, context: &minijinja::Value| {
             let value = evaluate(expression, context).ok().flatten()?;
             clean(value, &mut false, 0)
         };
         let mut traced = Vec::new();
-        for leaf in &self.leaves {
+        for (at, leaf) in self.leaves.iter().enumerate() {
             let mut expression = &leaf.expression;
-            let mut value = gives(expression, &whole);
+            let mut value = match given.and_then(|given| given.0.get(&at)) {
+                Some(value) => value.clone(),
+                None => gives(expression, &all),
+            };
             let mut base = leaf.base;
             if let (None, Some(of_document)) = (&value, &leaf.of_document) {
                 expression = of_document;
-                value = gives(expression, &whole);
+                value = gives(expression, &all);
                 base = Some(BaseMapping::DOCUMENT.name);
             }
             let Some(value) = value else { continue };
@@ -182,8 +193,8 @@ fn property(record: &Value, name: &str) -> Option<(String, Value)> {
     if let Some(exact) = properties.get(name).and_then(value) {
         return Some((name.to_owned(), exact));
     }
-    let folded = fold_property(name);
-    let mut same = properties.iter().filter(|(key, _)| fold_property(key) == folded);
+    let folded = folded_property(name);
+    let mut same = properties.iter().filter(|(key, _)| folded_property(key) == folded);
     same.find_map(|(key, found)| Some((key.clone(), value(found)?)))
 }
 

@@ -1,6 +1,7 @@
 //! `handoff watch`: a folder of payload files.
 
 use std::fs;
+use std::time::Duration;
 
 use super::server::{Running, briefs, document, eventually, ledger};
 use crate::sandbox::{Sandbox, fixture};
@@ -59,4 +60,18 @@ fn a_backlog_what_comes_later_and_half_written_files() {
     });
     assert_eq!(fs::read_dir(sandbox.join("archive")).unwrap().count(), 2);
     assert_eq!(briefs(&sandbox).len(), MANY + 4);
+}
+
+/// To look at the folder is something that the system reports of it, too.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_in_which_nothing_happens_takes_no_processor_time() {
+    let sandbox = ledger();
+    sandbox.write("drop/one.json", document("one"));
+    let running = Running::start(&sandbox, &["watch", "../drop"], &[]);
+    wait_for(&sandbox, 1, &running);
+    let before = running.processor_ticks();
+    std::thread::sleep(Duration::from_secs(3));
+    let used = running.processor_ticks() - before;
+    assert!(used < 60, "{used} of some 300 ticks, with nothing to do");
 }

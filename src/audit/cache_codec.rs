@@ -12,7 +12,7 @@ use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName
 
 /// The form of [`Kept`]; it grows when the form changes, or the way in which
 /// a brief is judged.
-pub const KEPT_FORMAT: u32 = 12;
+pub const KEPT_FORMAT: u32 = 13;
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]

@@ -21,9 +21,10 @@ pub struct AuditInput<'a> {
     pub window: Window,
     /// The moment the audit speaks of.
     pub as_of: DateTime<Utc>,
-    /// Whether that moment is now, and the deals are those of now: a won deal
-    /// dated ahead counts then. In the past it was not won yet.
-    pub at_present: bool,
+    /// When the deals were read, or exported: what was won then had been won by
+    /// then, also where it is dated ahead. [`DateTime::MAX_UTC`] where that is not
+    /// known, and their dates alone say what was won at `as_of`.
+    pub exported_at: DateTime<Utc>,
     /// The ledger, read as it was at `as_of`.
     pub ledger: &'a LedgerInput,
     /// Further ledgers, when several were given.
@@ -75,7 +76,7 @@ impl<'a> AuditInput<'a> {
 
     /// Whether a won deal with this close date is won at the audit's moment.
     pub(super) fn is_there(&self, closed_won_at: Option<DateTime<Utc>>) -> bool {
-        self.at_present || closed_won_at.is_none_or(|at| at <= self.as_of)
+        closed_won_at.is_none_or(|at| at.min(self.exported_at) <= self.as_of)
     }
 
     /// All ledgers.

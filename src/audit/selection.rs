@@ -110,7 +110,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let ahead: Vec<&Deal> = deals.iter().map(|d| d.deal).filter(|deal| future(deal)).collect();
     if !ahead.is_empty() {
         remarks.push(format!(
-            "Won, with a close date in the future; counted where --as-of is not given: {}.",
+            "Won, with a close date in the future; counted, as they were won when the deals were read: {}.",
             list_deals(&ahead)
         ));
     }

@@ -70,6 +70,8 @@ pub enum EventKind {
     Backfilled,
     /// A receiver of events has all that happened so far.
     EventsSent,
+    /// A task that was opened is gone for good: nobody can read it back any more.
+    TaskGone,
     /// A delivery failed for good.
     DeliveryFailed,
 }
@@ -107,6 +109,7 @@ impl EventKind {
             Self::Voided => "voided",
             Self::Backfilled => "backfilled",
             Self::EventsSent => "events_sent",
+            Self::TaskGone => "task_gone",
             Self::DeliveryFailed => "delivery_failed",
         }
     }

@@ -12,8 +12,9 @@ use super::formats::Formats;
 use super::inbox_argument::{held_documents, inbox_counts};
 use super::invocation::Invocation;
 use super::open::{
-    Ports, check_columns, committed_settings, config_at, is_in_ledger, on_committed_branch, open,
-    open_deals, open_export, open_ledger, settings_beside, uncommitted_settings,
+    Ports, check_columns, committed_settings, config_at, is_in_ledger, no_ledger_for,
+    on_committed_branch, open, open_deals, open_export, open_ledger, settings_beside,
+    uncommitted_settings,
 };
 use super::progress::{Counting, DealsProgress};
 use super::signatures;
@@ -45,6 +46,9 @@ pub struct Arguments {
     /// Audit the past: a day, a moment, or a revision of the ledger [default: now]
     #[arg(long, value_name = "TIME|REV")]
     pub as_of: Option<String>,
+    /// With --as-of: when the deals were exported. A won deal with a later close date had been won by then
+    #[arg(long, value_name = "TIME", requires = "as_of")]
+    exported_at: Option<String>,
     /// A ledger, if not the one around this folder; may be given several times
     #[arg(long, value_name = "DIR")]
     repo: Vec<PathBuf>,
@@ -116,11 +120,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     if arguments.repo.is_empty() && !is_in_ledger(&invocation.folder)? {
         return match &arguments.deals {
             Some(deals) => without_ledger(deals, arguments, &formats, invocation),
-            None => {
-                Err(CliError::usage(format!("{} is not a ledger", invocation.folder.display())).help(
-                    "give an export of your deals: handoff audit --deals export.csv\nor run `handoff init` to make a ledger here, or name one with `-C DIR`",
-                ))
-            }
+            None => Err(no_ledger_for("audit", invocation)),
         };
     }
     let authority = arguments.timestamp.as_deref().map(|url| {
@@ -217,7 +217,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     for ledger in ledgers.iter().filter(|ledger| ledger.unpushed > 0) {
         invocation.warn(format!(
             "warning: {} of this clone {} not on {} and {} not count; `handoff deliver` pushes {}",
-            crate::report::count(ledger.unpushed, "commit"),
+            crate::model::count(ledger.unpushed, "commit"),
             if ledger.unpushed == 1 { "is" } else { "are" },
             ledger.branch,
             if ledger.unpushed == 1 { "does" } else { "do" },
@@ -240,14 +240,14 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
     } else {
         None
     };
-    let command = again(arguments, window, &moment);
+    let command = again(arguments, window, &moment, &population);
     let differences = workflow::differences(&all, &ledgers, &first.config, &population)?;
     let request = AuditRequest {
         population: &population,
         signatures: signatures.as_ref(),
         window,
         as_of: moment.as_of,
-        at_present: arguments.as_of.is_none(),
+        exported_at: moment.exported_at,
         differences: &differences,
         command: &command,
     };
@@ -295,7 +295,7 @@ fn waiting(ledger: &Ledger, arguments: &Arguments, invocation: &Invocation) -> V
                 if number > 0 {
                     invocation.warn(format!(
                         "warning: {} {state} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
-                        crate::report::count(number, "event")
+                        crate::model::count(number, "event")
                     ));
                 }
             }
@@ -324,6 +324,7 @@ impl Arguments {
             from: None,
             to: None,
             as_of: None,
+            exported_at: None,
             repo: Vec::new(),
             signatures: false,
             fail_level: Level::Error,
@@ -367,7 +368,8 @@ fn without_ledger(
         }
         None => invocation.now,
     };
-    let moment = AsOf { as_of, cut: arguments.as_of.is_some(), revision: None };
+    let exported_at = exported_at(arguments, zone, invocation)?;
+    let moment = AsOf { as_of, cut: arguments.as_of.is_some(), revision: None, exported_at };
     let window =
         parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone, invocation.now)
             .map_err(usage)?;
@@ -378,13 +380,13 @@ fn without_ledger(
     let source =
         open_export(deals, detail, invocation, &config, &invocation.folder.as_path().into())?;
     let population = read_population(&source, window, invocation)?;
-    let command = again(arguments, window, &moment);
+    let command = again(arguments, window, &moment, &population);
     let request = AuditRequest {
         population: &population,
         signatures: None,
         window,
         as_of,
-        at_present: arguments.as_of.is_none(),
+        exported_at: moment.exported_at,
         differences: &Differences::new(),
         command: &command,
     };
@@ -577,7 +579,7 @@ pub(super) fn of_demo(invocation: &Invocation, as_of: &str) -> Result<AuditRepor
         signatures: None,
         window: Window::default(),
         as_of: invocation.now,
-        at_present: false,
+        exported_at: DateTime::<Utc>::MAX_UTC,
         differences: &differences,
         command: &format!("handoff audit --deals deals.csv --as-of {as_of}"),
     };
@@ -644,7 +646,7 @@ pub(super) fn read_population(
     let source = &population.source;
     invocation.note(format!(
         "read {} of {}",
-        crate::report::count(source.rows, "row"),
+        crate::model::count(source.rows, "row"),
         source.location
     ));
     Ok(population)
@@ -659,6 +661,8 @@ struct AsOf {
     as_of: DateTime<Utc>,
     cut: bool,
     revision: Option<String>,
+    /// When the deals were read or exported, as far as that is known.
+    exported_at: DateTime<Utc>,
 }
 
 /// `--as-of`: a moment, or a revision, whose own time is the moment then.
@@ -668,8 +672,9 @@ fn as_of(
     zone: Tz,
     invocation: &Invocation,
 ) -> Result<AsOf, CliError> {
+    let exported_at = exported_at(arguments, zone, invocation)?;
     let Some(text) = arguments.as_of.as_deref() else {
-        return Ok(AsOf { as_of: invocation.now, cut: false, revision: None });
+        return Ok(AsOf { as_of: invocation.now, cut: false, revision: None, exported_at });
     };
     let moment = read_moment(text, zone, Edge::End, invocation.now);
     match moment {
@@ -678,9 +683,15 @@ fn as_of(
                 .help("name a moment of the past"))
         }
         // Of a day that is not over, what has happened so far.
-        Ok(as_of) => Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None }),
+        Ok(as_of) => {
+            let as_of = as_of.min(invocation.now);
+            Ok(AsOf { as_of, cut: true, revision: None, exported_at })
+        }
         Err(error) => match ledger.commit_at(text)? {
-            Some((id, as_of)) => Ok(AsOf { as_of, cut: false, revision: Some(id.to_string()) }),
+            Some((id, as_of)) => {
+                let revision = Some(id.to_string());
+                Ok(AsOf { as_of, cut: false, revision, exported_at })
+            }
             None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(
                 "give a day, a moment such as 2026-11-20T17:00:00Z, or a revision of the ledger",
             )),
@@ -688,9 +699,28 @@ fn as_of(
     }
 }
 
+/// When the deals were read, or exported: now, unless the audit is of the past.
+fn exported_at(
+    arguments: &Arguments,
+    zone: Tz,
+    invocation: &Invocation,
+) -> Result<DateTime<Utc>, CliError> {
+    let Some(text) = arguments.exported_at.as_deref() else {
+        return Ok(match arguments.as_of {
+            None => invocation.now,
+            Some(_) => DateTime::<Utc>::MAX_UTC,
+        });
+    };
+    let at = read_moment(text, zone, Edge::End, invocation.now).map_err(|error| {
+        CliError::usage(format!("--exported-at {}: {error}", shorten(text, 60)))
+            .help("give a day, or a moment such as 2026-11-20T17:00:00Z")
+    })?;
+    Ok(at.min(invocation.now))
+}
+
 /// The command that gives this audit again: with its moments and its revision
 /// spelled out, so that it means the same on another day and under other settings.
-fn again(arguments: &Arguments, window: Window, moment: &AsOf) -> String {
+fn again(arguments: &Arguments, window: Window, moment: &AsOf, population: &Population) -> String {
     let mut words = vec!["handoff".to_owned(), "audit".to_owned()];
     let mut option = |name: &str, value: &str| {
         words.push(format!("--{name}"));
@@ -706,6 +736,12 @@ fn again(arguments: &Arguments, window: Window, moment: &AsOf) -> String {
         }
     }
     option("as-of", moment.revision.as_ref().unwrap_or(&told(moment.as_of)));
+    // Deals dated ahead count by when they were read, which another day does not know.
+    let is_ahead = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at > moment.as_of);
+    let (deals, _) = population.deals.parts();
+    if moment.exported_at <= moment.as_of && deals.iter().any(|it| is_ahead(it.closed_won_at)) {
+        option("exported-at", &told(moment.exported_at));
+    }
     if arguments.fail_level != Level::Error {
         option("fail-level", arguments.fail_level.severity().as_str());
     }

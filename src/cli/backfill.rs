@@ -14,7 +14,7 @@ use super::formats::RecordedResult;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use crate::crm::export::Detail;
-use crate::report::count;
+use crate::model::count;
 use crate::time::parse_window;
 use crate::workflow;
 

@@ -12,8 +12,8 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{
-    Ports, export_root, is_in_ledger, open, open_configured_export, open_crm, open_export,
-    settings_beside,
+    Ports, export_root, is_in_ledger, no_ledger_for, open, open_configured_export, open_crm,
+    open_export, path_within, settings_beside,
 };
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::{Proposal, Schema, question};
@@ -21,9 +21,9 @@ use crate::config::{Config, FILE_NAME};
 use crate::crm::Crm;
 use crate::crm::export::Detail;
 use crate::disk::{self, Access};
-use crate::model::Window;
+use crate::model::{Window, count};
+use crate::report::Options;
 use crate::report::table::{Column, Table};
-use crate::report::{Options, count};
 use crate::text::{quoted, shell_word};
 use crate::workflow::{self, CoverageRequest, Unused};
 
@@ -49,6 +49,9 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let ledger = match &arguments.deals {
         Some(_) if !is_in_ledger(&invocation.folder)? => None,
+        None if !is_in_ledger(&invocation.folder)? => {
+            return Err(no_ledger_for("coverage", invocation));
+        }
         _ => Some(open(invocation, Ports::default())?),
     };
     let (mut config, schema, root) = match ledger {
@@ -211,10 +214,13 @@ fn write(
             .help("write it as a block, one field a line, or paste the lines above")
         })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let export =
-                deals.filter(|deals| deals.as_os_str() != "-").map_or_else(String::new, |deals| {
+            let export = deals.and_then(|deals| path_within(root, &invocation.path(deals)));
+            let export = match export {
+                Some(deals) => {
                     format!("crm:\n  file:\n    deals: {}\n", json!(deals.display().to_string()))
-                });
+                }
+                None => String::new(),
+            };
             format!("version: 1\n{export}brief:\n{own}\n")
         }
         Err(error) => {

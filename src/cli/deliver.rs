@@ -14,8 +14,7 @@ use super::keys::find_signed_keys;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::deliver::{DeliveryState, Settled};
-use crate::model::{Gap, Key, Remarks};
-use crate::report::count;
+use crate::model::{Gap, Key, Remarks, count};
 use crate::workflow::{self, Context, Delivered, Horizon};
 
 /// Without a key, handoffs of so many days are looked at.
@@ -194,7 +193,7 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
     let due: usize = results.iter().map(|delivered| delivered.would.len()).sum();
     let earlier: usize = results.iter().map(self::failed).sum();
     let looked = count(results.len(), "handoff");
-    let deliveries = |count| crate::report::count_of(count, "delivery", "deliveries");
+    let deliveries = |count| crate::model::count_of(count, "delivery", "deliveries");
     let did = match (dry_run, due) {
         (true, 0) if earlier > 0 => "nothing would be made now".to_owned(),
         (false, 0) if earlier > 0 => "nothing was made".to_owned(),

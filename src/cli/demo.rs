@@ -96,8 +96,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             "{} is there already, and the demo overwrites nothing",
             arguments.dir.display()
         ))
+        // Only its own folder is the demo's to say so of.
         .help(format!(
-            "delete it, or name another folder: handoff demo {}",
+            "{}name another folder: handoff demo {}",
+            if arguments.dir == Path::new(FOLDER) { "delete it, or " } else { "" },
             shell_word(&another(&arguments.dir).display().to_string())
         )));
     }
@@ -308,10 +310,10 @@ fn sign_one(
         let sent = delivered.results.iter().filter(|result| result.outcome.is_ok()).count();
         let brief = match signed.missing.len() {
             0 => "its brief is complete".to_owned(),
-            some => format!("its brief lacks {}", crate::report::count(some, "answer")),
+            some => format!("its brief lacks {}", crate::model::count(some, "answer")),
         };
         let title = provider.title();
-        let outbox = crate::report::count_of(sent, "delivery", "deliveries");
+        let outbox = crate::model::count_of(sent, "delivery", "deliveries");
         let when = arrives.format("%m-%d %H:%M");
         told.push_str(&format!(
             "  {when}  {:<20} signed ({title}); {brief}; {outbox} in the outbox\n",

@@ -16,8 +16,7 @@ use crate::crm::Triggers;
 use crate::disk::Access;
 use crate::esign::Providers;
 use crate::ledger::PushProbe;
-use crate::model::{Check, CheckLevel, Secrets};
-use crate::report::count;
+use crate::model::{Check, CheckLevel, Secrets, count};
 use crate::webhook::{self, Route};
 use crate::workflow::{Context, check_touches};
 

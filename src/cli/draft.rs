@@ -14,8 +14,8 @@ use super::open::{DraftSinks, Ports, open, open_draft_sinks};
 use crate::brief::{MissingField, question};
 use crate::crm;
 use crate::deliver::DeliveryError;
-use crate::model::SignatureEvent;
-use crate::report::count;
+use crate::esign::Authenticity;
+use crate::model::{SignatureEvent, count};
 use crate::workflow::{self, DealSource, Drafted};
 
 /// The arguments of `draft`.
@@ -107,7 +107,8 @@ fn sent(
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
     let payload = super::relayed::read_payload(path, super::relayed::PAYLOAD, invocation)?;
-    let events = super::sign::events_of(path, provider, &payload, context, invocation)?;
+    let events =
+        super::sign::events_of(path, provider, &payload, Authenticity::Body, context, invocation)?;
     let mut sources = Vec::new();
     let mut others = Vec::new();
     for event in events {

@@ -11,8 +11,8 @@ use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use crate::intake::{Envelope, EventState, Inbox, Listed};
 use crate::ledger::Ledger;
-use crate::model::DocumentKind;
-use crate::report::{Options, count, table};
+use crate::model::{DocumentKind, count};
+use crate::report::{Options, table};
 use crate::text::terminal;
 
 /// What `release --as` takes.
@@ -84,9 +84,14 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 async fn act(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let ledger = || Ok(Ledger::open(&invocation.folder)?);
+    let json = arguments.format == ResultFormat::Json;
+    // Where nothing was ever received there is nothing to list, which is no failure.
+    if matches!(arguments.action, Action::List { .. }) && arguments.inbox.is_none_yet(ledger)? {
+        invocation.say("nothing was received here yet; `handoff serve` and `handoff watch` receive, and --inbox names another inbox");
+        return print_none(json, invocation);
+    }
     let inbox = arguments.inbox.open(false, ledger, invocation).await?;
     let (inbox, now) = (inbox.as_ref(), invocation.now);
-    let json = arguments.format == ResultFormat::Json;
     match &arguments.action {
         Action::List { state, all } => list(inbox, state.as_deref(), *all, json, invocation).await,
         Action::Show { id } => show(&inbox.find(id, now).await?, json, invocation),
@@ -133,6 +138,14 @@ async fn find_all(
     Ok(found)
 }
 
+fn print_none(json: bool, invocation: &Invocation) -> Result<Exit, CliError> {
+    invocation.print(match json {
+        true => format!("{}\n", json!({"version": 1, "events": []})),
+        false => "no events\n".to_owned(),
+    })?;
+    Ok(Exit::Clean)
+}
+
 async fn list(
     inbox: &dyn Inbox,
     state: Option<&str>,
@@ -147,13 +160,12 @@ async fn list(
         })
         .collect();
     let events = inbox.list(&wanted, invocation.now).await?;
+    if events.is_empty() {
+        return print_none(json, invocation);
+    }
     if json {
         let events: Vec<Value> = events.iter().map(to_json).collect();
         invocation.print(format!("{}\n", json!({"version": 1, "events": events})))?;
-        return Ok(Exit::Clean);
-    }
-    if events.is_empty() {
-        invocation.print("no events\n")?;
         return Ok(Exit::Clean);
     }
     let columns = ["state", "provider", "event", "received"].map(table::Column::text);

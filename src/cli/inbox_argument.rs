@@ -2,6 +2,7 @@
 //! command line.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::TypedValueParser as _;
@@ -40,10 +41,24 @@ impl InboxArgument {
         let context = match &self.inbox {
             Some(InboxLocation::Folder(path)) => InboxLocation::Folder(invocation.path(path)),
             Some(nats) => nats.clone(),
-            None => InboxLocation::Folder(ledger()?.git_dir().join("handoff").join("inbox")),
+            None => InboxLocation::Folder(folder_of(&ledger()?)),
         };
         Ok(open_inbox(&context, &access(invocation)?, make).await?)
     }
+
+    /// Whether the one within the ledger's git folder is meant and nothing was ever
+    /// received into it.
+    pub(super) fn is_none_yet(
+        &self,
+        ledger: impl FnOnce() -> Result<Ledger, CliError>,
+    ) -> Result<bool, CliError> {
+        Ok(self.inbox.is_none() && !folder_of(&ledger()?).is_dir())
+    }
+}
+
+/// The inbox within a ledger's git folder.
+fn folder_of(ledger: &Ledger) -> PathBuf {
+    ledger.git_dir().join("handoff").join("inbox")
 }
 
 /// The counts of the inbox within the ledger's git folder; nothing where there
@@ -52,13 +67,13 @@ pub(super) fn inbox_counts(
     ledger: &Ledger,
     invocation: &Invocation,
 ) -> Option<Result<InboxCounts, InboxError>> {
-    let root = ledger.git_dir().join("handoff").join("inbox");
+    let root = folder_of(ledger);
     root.is_dir().then(|| Spool::open(&root).and_then(|spool| spool.counts(invocation.now)))
 }
 
 /// The documents that are held in that inbox, the longest held first.
 pub(super) fn held_documents(ledger: &Ledger) -> Result<Vec<HeldDocument>, InboxError> {
-    let spool = Spool::open(&ledger.git_dir().join("handoff").join("inbox"))?;
+    let spool = Spool::open(&folder_of(ledger))?;
     let mut held = BTreeMap::new();
     // One that is being looked at again is held until that has an outcome, and
     // may move on while the folders are read.

@@ -35,7 +35,7 @@ pub struct Arguments {
     /// The export file, for `--crm file` [default: deals.csv]
     #[arg(long, value_name = "FILE")]
     deals: Option<String>,
-    /// Which e-signatures start a handoff; may be given several times
+    /// Which e-signatures start a handoff, or `none`; may be given several times [default: pandadoc]
     #[arg(long, value_name = "PROVIDER", value_delimiter = ',', value_parser = Offered(providers))]
     esign: Vec<String>,
     /// The GitHub repository for the CSM's tasks
@@ -82,8 +82,11 @@ fn crm_parser() -> PossibleValuesParser {
     )
 }
 
+/// The word for no e-signature provider.
+const NO_ESIGN: &str = "none";
+
 fn providers() -> Vec<&'static str> {
-    crate::esign::Providers::default().iter().map(Route::name).collect()
+    crate::esign::Providers::default().iter().map(Route::name).chain([NO_ESIGN]).collect()
 }
 
 /// Runs the command.
@@ -279,6 +282,19 @@ fn first_audit(dir: &Path, deals: &str, invocation: &Invocation) -> Result<Exit,
     super::audit::run_plain(deals.into(), &inside)
 }
 
+/// What to give for `--esign` instead of a name that is none of the built-in ones.
+fn no_such_provider(name: &str, known: &[&str]) -> String {
+    if crate::esign::sender::known_names().any(|sender| sender == name) {
+        return format!(
+            "give `--esign {NO_ESIGN}`, and name it in handoff.yaml: `esign: {{senders: {{{name}: {{}}}}}}`"
+        );
+    }
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the providers are {}; docs/esign.md has more senders", known.join(", ")),
+    }
+}
+
 /// What the flags say, checked; the rest by its default.
 fn from_flags(arguments: &Arguments) -> Result<Setup, CliError> {
     let mut esign = match arguments.esign.is_empty() {
@@ -287,13 +303,18 @@ fn from_flags(arguments: &Arguments) -> Result<Setup, CliError> {
     };
     let mut seen = BTreeSet::new();
     esign.retain(|name| seen.insert(name.clone()));
-    let known: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
+    let known = providers();
     for name in &esign {
         if !known.contains(&name.as_str()) {
             return Err(CliError::usage(format!("--esign {name}: there is no such provider"))
-                .help(format!("the providers are {}", known.join(", "))));
+                .help(no_such_provider(name, &known)));
         }
     }
+    if esign.len() > 1 && esign.iter().any(|name| name == NO_ESIGN) {
+        return Err(CliError::usage(format!("--esign {}: `none` stands alone", esign.join(",")))
+            .help("name the providers, or `none` where handoffs begin with a form or in the CRM"));
+    }
+    esign.retain(|name| name != NO_ESIGN);
     let usage = |option: &str, problem: String| CliError::usage(format!("{option}: {problem}"));
     Ok(Setup {
         crm: arguments.crm.clone().unwrap_or_else(|| NO_CRM.to_owned()),

@@ -61,7 +61,7 @@ pub(super) fn completed(command: Command) -> Command {
         match name.as_str() {
             "KEY" | "KEY|PERSON" | "BRIEF|KEY" => argument.add(ArgValueCompleter::new(handoffs)),
             "DIR" => argument.value_hint(ValueHint::DirPath),
-            "FILE" | "EVENT" | "PATH" => argument.value_hint(ValueHint::AnyPath),
+            "FILE" | "EVENT" | "PATH|KEY" => argument.value_hint(ValueHint::AnyPath),
             _ => argument,
         }
     };

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
-use crate::crm::export::{Detail, ExportRoot, FileCrm, FileSettings};
+use crate::crm::export::{Detail, ExportRoot, FileCrm, FileSettings, STANDARD_INPUT};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{
     self, BranchRequests, LentCrmTasks, LinkSettings, Links, Messages, Sink, SinkContext, Templates,
@@ -62,6 +62,13 @@ fn renderer_of(template: Option<&str>, config: &Config) -> Result<Renderer, CliE
         CliError::usage(error.to_string()).help("fix it, or delete it to use the shipped template")
     })?;
     Ok(renderer.in_zone(config.timezone))
+}
+
+/// The error where there is no ledger, of a command that an export is enough for.
+pub(super) fn no_ledger_for(command: &str, invocation: &Invocation) -> CliError {
+    CliError::usage(format!("{} is not a ledger", invocation.folder.display())).help(format!(
+        "give an export of your deals: handoff {command} --deals export.csv\nor run `handoff init` to make a ledger here, or name one with `-C DIR`"
+    ))
 }
 
 /// Whether there is a ledger around a folder: a repository that holds settings
@@ -246,7 +253,7 @@ pub(super) fn uncommitted_settings(
 }
 
 fn config_error(problems: &[Problem]) -> CliError {
-    let count = crate::report::count(problems.len(), "problem");
+    let count = crate::model::count(problems.len(), "problem");
     let mut error = CliError::usage(format!("{FILE_NAME} has {count}"));
     for problem in problems {
         let mut line =
@@ -607,7 +614,7 @@ fn open_given(
     let named = || FileSettings { has_config, ..FileSettings::of(file) };
     if file.as_os_str() == "-" {
         let mut settings = config.crm.file().cloned().unwrap_or_else(named);
-        settings.deals = PathBuf::from("standard input");
+        settings.deals = PathBuf::from(STANDARD_INPUT);
         settings.exports = exports_folder(invocation);
         settings.company_zone = company_zone;
         let given = standard_input()?;
@@ -620,9 +627,7 @@ fn open_given(
     // The columns, dates and joins of the configuration are meant for this company's exports.
     let mut settings = config.crm.file().cloned().unwrap_or_else(named);
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
-    let inside = path.canonicalize().ok().zip(root.folder().canonicalize().ok());
-    let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
-    settings.deals = inside.unwrap_or_else(|| path.clone());
+    settings.deals = path_within(root.folder(), &path).unwrap_or_else(|| path.clone());
     settings.named = true;
     settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
@@ -630,6 +635,12 @@ fn open_given(
         Ok(_) => CliError::from(error),
         Err(_) => CliError::from(error).help(absent_export(file, &path)),
     })
+}
+
+/// A file's path from a folder that it lies in.
+pub(super) fn path_within(folder: &Path, file: &Path) -> Option<PathBuf> {
+    let (folder, file) = (folder.canonicalize().ok()?, file.canonicalize().ok()?);
+    Some(file.strip_prefix(folder).ok()?.to_path_buf())
 }
 
 /// What `--deals` takes.

@@ -11,8 +11,7 @@ use super::open::{Ports, export_root, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
 use crate::config::Team;
-use crate::model::{Key, Remarks};
-use crate::report::count;
+use crate::model::{Key, Remarks, count};
 use crate::text::{did_you_mean, nearest, one_line, quoted};
 use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed};
 

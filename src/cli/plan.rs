@@ -19,8 +19,7 @@ use crate::audit::Class;
 use crate::config::FILE_NAME;
 use crate::crm::export::Detail;
 use crate::crm::{Crm, RequestedProperties};
-use crate::model::{Gap, Population, Window};
-use crate::report::count;
+use crate::model::{Gap, Population, Window, count};
 use crate::text::{code, markdown, shorten, terminal};
 use crate::workflow::{
     self, ChangeKind, Context, LedgersAt, Plan, PlanChange, PlanRequest, Strictness,

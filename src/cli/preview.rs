@@ -62,7 +62,7 @@ pub(super) fn preview(
     if missing > 0 {
         invocation.say(format!(
             "note: the brief lacks {}; the texts say so",
-            crate::report::count(missing, "answer")
+            crate::model::count(missing, "answer")
         ));
     }
     Ok(text)

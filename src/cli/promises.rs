@@ -15,8 +15,9 @@ use super::offered::count_from_one;
 use super::open::{Ports, open};
 use super::people::PersonArguments;
 use super::when::When;
+use crate::model::count;
 use crate::report::table::{Column, Table};
-use crate::report::{Options, count, csv_table};
+use crate::report::{Options, csv_table};
 use crate::text::shorten;
 use crate::workflow::{self, KeptPromise, Promise, WorkflowError};
 

@@ -13,8 +13,7 @@ use super::keys::find_whole_key;
 use super::open::{Ports, open, open_requests};
 use super::relayed::{name_of, read_payload};
 use crate::brief::ProposedAnswer;
-use crate::model::Key;
-use crate::report::count;
+use crate::model::{Key, count};
 use crate::workflow::{self, Context, Proposed};
 use crate::yaml;
 

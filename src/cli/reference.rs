@@ -102,7 +102,8 @@ pub(super) fn man(
     let mut bytes = Vec::new();
     let says = page.get_after_help().map(ToString::to_string).unwrap_or_default();
     let heading = if says.starts_with("Examples:") { ".SH EXAMPLES" } else { ".SH NOTES" };
-    clap_mangen::Man::new(page).title(title).render(&mut bytes)?;
+    let version = concat!("handoff ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(page).title(title).source(version).render(&mut bytes)?;
     // What stands behind the options has no name of its own there.
     let text = String::from_utf8_lossy(&bytes).replace(".SH EXTRA", heading);
     let mut bytes = text.into_bytes();

@@ -12,8 +12,7 @@ use super::invocation::Invocation;
 use super::keys::find_signed_keys;
 use super::open::{Ports, open};
 use super::when::When;
-use crate::model::{Gap, Key};
-use crate::report::count;
+use crate::model::{Gap, Key, count};
 use crate::workflow::{self, Context, Horizon, Refreshed, RefreshedHandoff, WorkflowError};
 
 /// Without a key, handoffs of so many days are looked at.

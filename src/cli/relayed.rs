@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use crate::esign::{Provider, Providers, Received};
+use crate::esign::{Authenticity, Provider, Providers, Received};
 use crate::model::Secrets;
 use crate::text::quoted;
 use crate::webhook::{self, Request};
@@ -40,13 +40,21 @@ pub(super) struct Relayed {
     pub(super) provider: Option<String>,
     /// When whoever passed it on received it.
     pub(super) received_at: Option<DateTime<Utc>>,
+    /// How much of what it says is believed, where its provider has an API to ask.
+    pub(super) authenticity: Authenticity,
     origin: Origin,
 }
 
 impl Relayed {
     /// Takes a payload out of whatever it came in.
     pub(super) fn read(bytes: Vec<u8>) -> Result<Self, CliError> {
-        let lone = |body, origin| Self { body, provider: None, received_at: None, origin };
+        let lone = |body, origin| Self {
+            body,
+            provider: None,
+            received_at: None,
+            authenticity: Authenticity::Body,
+            origin,
+        };
         let Ok(Value::Object(mut given)) = crate::model::read_json(&bytes) else {
             return Ok(lone(bytes, Origin::ByHand));
         };
@@ -115,12 +123,14 @@ impl Relayed {
             .map(|text| DateTime::parse_from_rfc3339(&text).map(|at| at.with_timezone(&Utc)))
             .transpose()
             .map_err(|error| wrong(&format!("received_at: {error}")))?;
-        Ok(Self { body, provider: text_at(given, "provider")?, received_at, origin })
+        let (provider, authenticity) = (text_at(given, "provider")?, Authenticity::Body);
+        Ok(Self { body, provider, received_at, authenticity, origin })
     }
 
-    /// Verifies a request that was passed on whole where the secret is set. What
-    /// could not be verified is on the word of whoever may start a workflow, and
-    /// that is said. `named` is the provider that the command line names.
+    /// Verifies a request that was passed on whole where the secret is set. Of a
+    /// provider that does not sign what a document holds, its API is asked where it
+    /// can be. What could not be verified is on the word of whoever may start a
+    /// workflow, and that is said. `named` is the provider that the command line names.
     pub(super) fn verify(
         &mut self,
         named: Option<&str>,
@@ -138,8 +148,18 @@ impl Relayed {
         let not_verified = |why: &str| {
             invocation.warn(format!("warning: the signature of {title} was not verified: {why}"));
         };
+        let is_hint = provider.authenticity() == Authenticity::HintOnly;
+        let can_ask = is_hint && matches!(provider.fetcher(secrets), Ok(Some(_)));
+        if can_ask && !matches!(self.origin, Origin::ByHand) {
+            self.authenticity = Authenticity::HintOnly;
+        }
+        let asked = || invocation.say(format!("{title}: its API is asked what was signed"));
         let (headers, query) = match &self.origin {
             Origin::ByHand => return Ok(()),
+            Origin::PayloadAlone if can_ask => {
+                asked();
+                return Ok(());
+            }
             Origin::PayloadAlone => {
                 not_verified(
                     "the envelope has the payload alone, so whoever may start the workflow answers for it",
@@ -159,6 +179,13 @@ impl Relayed {
             };
             let at = self.received_at.unwrap_or(invocation.now);
             match provider.receive(&request, secrets, at) {
+                Ok(Received::Notification(_)) if can_ask => asked(),
+                Ok(Received::Notification(_)) if is_hint => {
+                    let names = provider.api_secret_names().join(" or ");
+                    not_verified(&format!(
+                        "it does not sign what a document holds, and without {names} its API cannot be asked"
+                    ));
+                }
                 Ok(Received::Notification(_)) => {
                     invocation.say(format!("{title}: the signature is verified"));
                 }

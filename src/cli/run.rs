@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chrono::SubsecRound as _;
 use clap::FromArgMatches as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::{Cli, ColorChoice, Command, LogFormat};
 use super::environment::Environment;
@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::invocation::{Invocation, unwritten};
 use crate::disk;
 use crate::ledger::Ledger;
-use crate::text::quoted;
+use crate::text::{quoted, shell_word};
 
 /// Runs the program for the shell.
 #[must_use]
@@ -49,6 +49,7 @@ pub fn run(
             return error.exit;
         }
         Err(error) => {
+            let error = with_tip(error, &arguments, &environment);
             return print_of_clap(&error, &environment);
         }
     };
@@ -119,6 +120,28 @@ fn not_utf8(arguments: &[OsString]) -> CliError {
         .collect();
     CliError::usage(format!("not UTF-8, and so no text: {}", broken.join(", ")))
         .help("write it in UTF-8; the names of files are taken in any encoding where a file is expected: `handoff COMMAND --help` says where")
+}
+
+/// Names --deals where a file was given without it, to a command that has it.
+fn with_tip(
+    mut error: clap::Error,
+    arguments: &[OsString],
+    environment: &Environment,
+) -> clap::Error {
+    let given = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(given))) => given.clone(),
+        _ => return error,
+    };
+    let commands = super::args::command();
+    let mut words = arguments.iter().filter_map(|argument| argument.to_str());
+    let called = words.find_map(|word| commands.find_subcommand(word));
+    let has_deals =
+        |command: &clap::Command| command.get_arguments().any(|it| it.get_id() == "deals");
+    if called.is_some_and(has_deals) && environment.cwd.join(&given).is_file() {
+        let tip = format!("an export is named with --deals: --deals {}", shell_word(&given));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// Prints what clap has to say: help and version are results, the rest is wrong

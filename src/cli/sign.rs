@@ -20,8 +20,7 @@ use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
 use crate::intake::Completed;
-use crate::model::{DocumentKind, Remarks, Signature, SignatureEvent};
-use crate::report::count;
+use crate::model::{DocumentKind, Remarks, Signature, SignatureEvent, count};
 use crate::workflow::{
     self, Context, DealSource, Delivered, DocumentLook, SignRequest, SignedHandoff,
 };
@@ -213,7 +212,8 @@ fn documents(
     let (mut sources, mut voided) = (Vec::new(), Vec::new());
     let mut passed = Vec::new();
     let name = arguments.event.as_deref().unwrap_or(Path::new("-"));
-    for event in events_of(name, provider, &payload.body, context, invocation)? {
+    let authenticity = payload.authenticity;
+    for event in events_of(name, provider, &payload.body, authenticity, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
             SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
@@ -295,11 +295,12 @@ fn decide(
 }
 
 /// What the payload of a file reports; asks the provider's API where its secret
-/// is there.
+/// is there. `authenticity` is how much of it is believed without.
 pub(super) fn events_of(
     path: &Path,
     provider: Option<&str>,
     payload: &[u8],
+    authenticity: Authenticity,
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
@@ -309,9 +310,8 @@ pub(super) fn events_of(
             .help("give the payload as it was received, and --provider if it is not recognised")
     })?;
     let secrets = invocation.secrets()?;
-    // Who can run this command stands for the payload's origin.
-    let verified =
-        Verified::vouched(provider, DeliveryId::of(&[payload]), events, Authenticity::Body);
+    // Who can run this command stands for the origin of a file.
+    let verified = Verified::vouched(provider, DeliveryId::of(&[payload]), events, authenticity);
     let fetcher = provider.fetcher(&secrets).ok().flatten();
     let confirmed =
         invocation.block_on(confirm(verified, fetcher.as_deref()))?.map_err(|error| {

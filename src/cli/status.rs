@@ -12,9 +12,10 @@ use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
 use super::when::When;
-use crate::brief::TouchEvidence;
+use crate::brief::{Event, TouchEvidence};
+use crate::model::count;
+use crate::report::Options;
 use crate::report::table::{Column, Table};
-use crate::report::{Options, count};
 use crate::time::describe_seconds;
 use crate::workflow::{self, Horizon, Standing, StatusRow, WorkflowError};
 
@@ -137,7 +138,11 @@ fn state(row: &StatusRow) -> &'static str {
 /// What a folder without a brief says of its customer.
 fn customer_in(folder: &str) -> &str {
     let name = folder.rsplit('/').next().unwrap_or_default();
-    name.rsplit_once("--").map_or("-", |(customer, _)| customer)
+    // An exemption of a deal that nobody could ask for has no customer's name.
+    name.rsplit_once("--").map_or("-", |(customer, _)| match customer {
+        workflow::NO_CUSTOMER => "-",
+        customer => customer,
+    })
 }
 
 /// A moment on the company's clock.
@@ -198,7 +203,10 @@ fn story(row: &StatusRow, zone: Tz) -> String {
         line("failed", failed);
     }
     text.push_str("\nWhat happened\n");
-    for event in &row.events {
+    // They are recorded as they come in: a signature after the arrival of its webhook.
+    let mut events: Vec<&Event> = row.events.iter().collect();
+    events.sort_by_key(|event| event.at);
+    for event in events {
         let proof = match event.evidence {
             Some(TouchEvidence::Claimed) => ", claimed",
             Some(TouchEvidence::Crm) => ", shown by the CRM",

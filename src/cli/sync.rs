@@ -15,10 +15,9 @@ use super::when::When;
 use crate::brief::EventKind;
 use crate::crm::Crm;
 use crate::deliver::{self, Reader, ReaderContext, WholeDays};
-use crate::model::Key;
-use crate::report::count;
+use crate::model::{Key, count};
 use crate::text::one_line;
-use crate::workflow::{self, Context, Horizon, Synced};
+use crate::workflow::{self, Context, Horizon, NotRead, Synced};
 
 /// Without a key, handoffs of so many days are looked at.
 const DAYS: u64 = 120;
@@ -51,12 +50,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     catch_up(&context, invocation);
     let mut exit = Exit::Clean;
     let keys = choose(arguments, &context, &readers, invocation, &mut exit)?;
-    let results =
-        invocation.block_on(all(&context, &readers, &keys, arguments.dry_run, invocation))??;
-    // A task that is gone is told each time; an hourly run is not red for it, which
-    // would hide what can be fixed.
+    // A task that is gone is reported and recorded once; an hourly run is not red for
+    // it, which would hide what can be fixed. Who asks for the handoff hears it again.
     let named = !arguments.keys.is_empty() || arguments.task.is_some();
-    let unread = |task: &workflow::NotRead| named || !task.for_good;
+    let tell = |synced: &Synced| tell(synced, named, invocation);
+    let results =
+        invocation.block_on(all(&context, &readers, &keys, arguments.dry_run, tell))??;
+    let unread = |task: &NotRead| named || !task.for_good;
     if results.iter().any(|synced| synced.not_read.iter().any(unread)) {
         exit = Exit::CouldNot;
     }
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     invocation.emit(
         arguments.result.format,
         || to_json(&results, arguments.dry_run),
-        || crate::text::terminal(&to_text(&results, arguments.dry_run)),
+        || crate::text::terminal(&to_text(&results, named, arguments.dry_run)),
     )?;
     Ok(exit)
 }
@@ -99,9 +99,8 @@ async fn all(
     readers: &[Box<dyn Reader>],
     keys: &[Key],
     dry_run: bool,
-    invocation: &Invocation,
+    mut told: impl FnMut(&Synced) + Send,
 ) -> Result<Vec<Synced>, CliError> {
-    let mut told = |synced: &Synced| tell(synced, invocation);
     Ok(workflow::sync_many(context, readers, keys, !dry_run, &mut told).await?)
 }
 
@@ -160,11 +159,16 @@ fn choose(
     Ok(wanted.map(|row| row.key).collect())
 }
 
-fn tell(synced: &Synced, invocation: &Invocation) {
+/// What could not be read, without what an earlier run has reported for good.
+fn news(synced: &Synced, named: bool) -> impl Iterator<Item = &NotRead> {
+    synced.not_read.iter().filter(move |task| named || !task.is_known)
+}
+
+fn tell(synced: &Synced, named: bool, invocation: &Invocation) {
     for remark in &synced.remarks {
         invocation.say(format!("note: {}: {remark}", synced.key));
     }
-    for task in &synced.not_read {
+    for task in news(synced, named) {
         let help = task.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
         invocation.warn(format!(
             "warning: {}: not known what people did: {}{help}",
@@ -191,17 +195,19 @@ fn to_json(results: &[Synced], dry_run: bool) -> Value {
     json!({"version": 1, "dry_run": dry_run, "handoffs": handoffs})
 }
 
-fn to_text(results: &[Synced], dry_run: bool) -> String {
+fn to_text(results: &[Synced], named: bool, dry_run: bool) -> String {
     let mut text = String::new();
     for synced in results {
-        if synced.added.is_empty() && synced.not_read.is_empty() {
+        if synced.added.is_empty() && news(synced, named).next().is_none() {
             continue;
         }
         text.push_str(&format!("{}\n", synced.key));
         for event in &synced.added {
             let word = event.event.words();
-            let is_read =
-                matches!(event.event, EventKind::OnboardingSeen | EventKind::OnboardingDone);
+            let is_read = matches!(
+                event.event,
+                EventKind::OnboardingSeen | EventKind::OnboardingDone | EventKind::TaskGone
+            );
             let by = event.by.as_deref().unwrap_or(if is_read { &event.via } else { "somebody" });
             let at = event.at.format("%Y-%m-%d %H:%M UTC");
             let reason = event
@@ -214,15 +220,20 @@ fn to_text(results: &[Synced], dry_run: bool) -> String {
             let reference = event.reference.as_deref().unwrap_or_default();
             text.push_str(&format!("  {word:<9}{due} by {by}, {at}{reason}  {reference}\n"));
         }
-        for task in &synced.not_read {
+        for task in news(synced, named) {
             text.push_str(&format!("  unknown   {}: {}\n", task.via, task.why));
         }
     }
     let added: usize = results.iter().map(|synced| synced.added.len()).sum();
-    let unknown: usize = results.iter().map(|synced| synced.not_read.len()).sum();
+    let unknown: usize = results.iter().map(|synced| news(synced, named).count()).sum();
+    let all: usize = results.iter().map(|synced| synced.not_read.len()).sum();
+    let before = match all - unknown {
+        0 => String::new(),
+        gone => format!(", {gone} known to be gone"),
+    };
     let verb = if dry_run { "would be recorded" } else { "recorded" };
     text.push_str(&format!(
-        "{} looked at: {} {verb}, {unknown} unknown\n",
+        "{} looked at: {} {verb}, {unknown} unknown{before}\n",
         count(results.len(), "handoff"),
         count(added, "event"),
     ));

@@ -9,17 +9,19 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, check_columns, open};
 use crate::brief::brief_rules;
 use crate::finding::Severity;
-use crate::report::{FindingsReport, count, count_of, render_findings};
-use crate::workflow::{self, Which};
+use crate::model::{count, count_of};
+use crate::report::{FindingsReport, render_findings};
+use crate::workflow::{self, Which, WorkflowError};
 
 /// The arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Briefs, or folders that hold some [default: all of the ledger]
-    #[arg(value_name = "PATH")]
+    /// Briefs, folders that hold some, or handoffs [default: all of the ledger]
+    #[arg(value_name = "PATH|KEY")]
     paths: Vec<PathBuf>,
     /// Only briefs that changed since this revision, with uncommitted changes
     #[arg(long, value_name = "REV", conflicts_with = "paths")]
@@ -40,21 +42,34 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Some(revision) => Which::Since(revision.clone()),
         None if arguments.paths.is_empty() => Which::All,
         None => {
-            const HELP: &str = "name a brief.yaml, a handoff's folder, or a folder above it";
-            for given in &arguments.paths {
-                let (path, shown) = (invocation.path(given), given.display());
-                let why = match path.parent() {
-                    _ if path.is_dir() => continue,
-                    _ if !path.exists() => format!("{shown}: there is no such file or folder"),
-                    Some(folder) if is_handoff(folder) => continue,
-                    _ => format!("{shown} is not a brief"),
-                };
-                return Err(CliError::usage(why).help(HELP));
-            }
-            Which::At(arguments.paths.iter().map(|path| invocation.path(path)).collect())
+            let named = arguments.paths.iter().map(|given| path_of(given, invocation));
+            Which::At(named.collect::<Result<_, _>>()?)
         }
     };
     check(&which, arguments.fix, arguments.fail_level.severity(), &arguments.formats, invocation)
+}
+
+/// The brief or folder that was named, by its path or by the handoff's name.
+fn path_of(given: &Path, invocation: &Invocation) -> Result<PathBuf, CliError> {
+    const HELP: &str = "name a brief.yaml, a handoff's folder or key, or a folder above it";
+    let (path, shown) = (invocation.path(given), given.display());
+    let is_brief = path.parent().is_some_and(is_handoff);
+    if path.is_dir() || path.exists() && is_brief {
+        return Ok(path);
+    }
+    if path.exists() {
+        return Err(CliError::usage(format!("{shown} is not a brief")).help(HELP));
+    }
+    // What looks like a path is one that is not there.
+    let text = given.to_string_lossy();
+    let is_file = [".yaml", ".yml", ".md"].iter().any(|end| text.ends_with(end));
+    if is_file || text.contains(['/', '\\']) && !text.contains("://") {
+        return Err(CliError::usage(format!("{shown}: there is no such file or folder")).help(HELP));
+    }
+    let context = open(invocation, Ports::default())?;
+    let key = find_key(&text, &context)?;
+    let stored = context.stored(&key, None)?.ok_or(WorkflowError::NoHandoff(key))?;
+    Ok(context.ledger.root().join(stored.folder))
 }
 
 /// Whether a folder is a handoff's.

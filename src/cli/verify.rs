@@ -13,7 +13,7 @@ use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::ledger::Line;
-use crate::report::count;
+use crate::model::count;
 use crate::workflow::{self, CheckpointChain, Strictness};
 
 /// The arguments of `verify`.

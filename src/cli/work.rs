@@ -10,7 +10,7 @@ use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::intake::{A_MOMENT, Intake, TO_THE_END, Working, told_to_stop};
 use super::invocation::Invocation;
-use crate::report::count;
+use crate::model::count;
 
 /// The arguments of `work`.
 #[derive(Debug, Args)]

@@ -38,8 +38,8 @@ pub use json::{read_json, read_json_stream};
 pub use key::{Key, KeyError, fits_its_checksum, normalise_deal_id};
 pub use locale::{Locale, NumberForm};
 pub use money::{
-    CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
-    grouped,
+    CurrencyMark, CurrencySign, Money, MoneyError, count, count_of, currency_code,
+    currency_decimals, currency_mark, grouped, thousands,
 };
 pub use person::{is_same_person, is_unseen, may_be_person};
 pub use remarks::{NotPushed, Remarks};

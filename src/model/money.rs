@@ -92,6 +92,28 @@ pub fn grouped(number: &str) -> String {
     out
 }
 
+/// A number with its noun, `1 brief`, `12 briefs`, `1,204 deals`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    };
+    count_of(number, noun, &plural)
+}
+
+/// A number with its noun where the plural is not regular.
+#[must_use]
+pub fn count_of(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+}
+
+/// A number with commas between its thousands.
+#[must_use]
+pub fn thousands(number: usize) -> String {
+    grouped(&number.to_string())
+}
+
 /// The ISO 4217 code that a text is, whatever its case; `None` for any other text.
 #[must_use]
 pub fn currency_code(text: &str) -> Option<&'static str> {

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::sentences::tally;
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, Severity};
+use crate::model::count;
 
 /// What `handoff validate` found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ impl FindingsReport {
     /// In one line: `12 briefs checked, 3 errors`.
     #[must_use]
     pub fn summary(&self) -> String {
-        format!("{} checked, {}", super::count(self.checked.len(), "brief"), tally(&self.findings))
+        format!("{} checked, {}", count(self.checked.len(), "brief"), tally(&self.findings))
     }
 
     /// Brings findings into the order in which every format shows them: by

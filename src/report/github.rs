@@ -2,11 +2,12 @@
 //! them from a step's output
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 
+use super::FindingsReport;
 use super::findings::{in_briefs, worst_first};
 use super::sentences::{closing, footing, headline, tally};
-use super::{FindingsReport, count};
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Severity};
+use crate::model::count;
 use crate::text;
 
 /// GitHub shows ten annotations of each level for a step and drops the rest

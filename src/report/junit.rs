@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::FindingsReport;
 use super::findings::location;
 use super::sentences::deal_name;
-use super::{FindingsReport, count};
 use crate::audit::{AuditReport, Class, DealRow};
 use crate::finding::{Finding, Severity};
-use crate::model::Key;
+use crate::model::{Key, count};
 use crate::text;
 
 /// A test case for each brief that was checked; errors fail it, the rest is

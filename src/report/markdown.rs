@@ -1,14 +1,15 @@
 //! Markdown for a GitHub job summary, an issue or a wiki: at most 1 MiB, which
 //! is what a summary holds.
 
+use super::FindingsReport;
 use super::findings::{location, worst_first};
 use super::sentences::{
     claimed_and_shown, currencies, currency_title, evidence, footing, headline, latencies,
     percent_or_dash, question, sum, tally,
 };
-use super::{FindingsReport, count, thousands};
 use crate::audit::{AuditReport, Class, Group, Values};
 use crate::finding::{Finding, Severity};
+use crate::model::{count, thousands};
 use crate::text;
 use crate::time::describe_seconds;
 

@@ -21,7 +21,6 @@ mod text;
 pub use csv::csv_table;
 pub use findings::FindingsReport;
 pub use format::{Format, Options, UnknownFormat};
-pub use sentences::{count, count_of, thousands};
 
 use std::io::{self, Write};
 

@@ -8,9 +8,10 @@ use serde_sarif::sarif as s;
 use sha2::{Digest as _, Sha256};
 
 use super::findings::{in_briefs, worst_first};
-use super::{FindingsReport, count, json};
+use super::{FindingsReport, json};
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::model::count;
 use crate::text;
 
 /// Code scanning refuses a run with more results.

@@ -10,7 +10,7 @@ use crate::audit::{
 };
 use crate::brief;
 use crate::finding::{Finding, Severity};
-use crate::model::{Money, ProviderName, grouped};
+use crate::model::{Money, ProviderName, count, count_of, grouped, thousands};
 use crate::text;
 
 // Numbers with their words.
@@ -24,28 +24,6 @@ pub(super) fn latencies(report: &AuditReport) -> [(&'static str, &LatencyFigures
         ("first touch", &latency.signature_to_first_touch.figures),
         ("acceptance", &latency.signature_to_acceptance.figures),
     ]
-}
-
-/// A number with its noun, `1 brief`, `12 briefs`, `1,204 deals`.
-#[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    let plural = match noun.strip_suffix('y') {
-        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
-        _ => format!("{noun}s"),
-    };
-    count_of(number, noun, &plural)
-}
-
-/// A number with its noun where the plural is not regular.
-#[must_use]
-pub fn count_of(number: usize, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(number), if number == 1 { one } else { many })
-}
-
-/// A number with commas between its thousands.
-#[must_use]
-pub fn thousands(number: usize) -> String {
-    grouped(&number.to_string())
 }
 
 /// How many findings there are of each severity, `3 errors, 1 warning`; `no

@@ -10,10 +10,10 @@ use super::sentences::{
     headline, latencies, percent_or_dash, question, sum, tally,
 };
 use super::table::{Column, Paint, Table, inert};
-use super::{FindingsReport, Options, count, thousands};
+use super::{FindingsReport, Options};
 use crate::audit::{AuditReport, Class, LatencyFigures, Values};
 use crate::finding::{Finding, Severity};
-use crate::model::Money;
+use crate::model::{Money, count, thousands};
 use crate::text;
 use crate::text::shorten;
 use crate::time::describe_seconds;

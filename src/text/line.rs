@@ -4,18 +4,26 @@ use std::cmp::Ordering;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The candidate that a misspelt word most likely means; `None` when none is near.
+/// The candidate that a misspelt word most likely means, or the one that it is the
+/// beginning of; `None` when none is near.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const SHORTEST: usize = 4;
     let folded = word.to_lowercase();
-    candidates
-        .into_iter()
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let misspelt = candidates
+        .iter()
         .map(|candidate| {
-            (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate)
+            (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), *candidate)
         })
         .filter(|(distance, candidate)| *distance <= 2.max(candidate.chars().count() / 3))
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    let begun = |candidate: &&str| candidate.to_lowercase().starts_with(&folded);
+    misspelt.or_else(|| match folded.chars().count() < SHORTEST {
+        true => None,
+        false => candidates.iter().copied().filter(begun).min(),
+    })
 }
 
 /// The help for a misspelt word: "did you mean `tier`?", else the words there are.

@@ -64,8 +64,8 @@ pub struct AuditRequest<'a> {
     pub window: Window,
     /// The moment the audit speaks of; that of the ledgers.
     pub as_of: DateTime<Utc>,
-    /// Whether that moment is now: a won deal dated ahead counts then.
-    pub at_present: bool,
+    /// When the deals were read, or exported: a won deal dated ahead was won by then.
+    pub exported_at: DateTime<Utc>,
     /// What deals say otherwise than their briefs, of promises and terms.
     pub differences: &'a Differences,
     /// The command that gives this audit again.
@@ -434,7 +434,7 @@ fn with_input<T>(
         signatures: request.signatures,
         window: request.window,
         as_of: request.as_of,
-        at_present: request.at_present,
+        exported_at: request.exported_at,
         ledger: first,
         more_ledgers: more,
         policies: &rules.policies,

@@ -83,8 +83,8 @@ pub enum WorkflowError {
     /// The ledger's schema.
     #[error("schema/brief.schema.json: {0}")]
     Schema(#[from] SchemaError),
-    /// A deal was named and no CRM is configured.
-    #[error("a deal was named, and `crm:` in handoff.yaml names no place to find it")]
+    /// Deals are needed and no CRM is configured.
+    #[error("there is no place to read deals from: `crm:` in handoff.yaml names none")]
     NoCrm,
     /// A webhook of a CRM that is not connected (any more).
     #[error("{sender} sent a deal, and `crm:` in handoff.yaml connects {connected}")]

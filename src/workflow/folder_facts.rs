@@ -12,7 +12,7 @@ use crate::ledger::{FactsKind, Folder, FolderGroup, HandoffFiles, Snapshot};
 use crate::model::Gap;
 
 /// Counts up whenever what is kept of any kind has another form.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// What is known of each folder, in the order of their paths, and what could
 /// not be read.

@@ -63,7 +63,7 @@ pub use link_page::{
     FormFields, LINK_PAGE_STYLE, LinkReply, Revocation, link_page, revoke_links, stored_anywhere,
 };
 pub use pending_pull_request::{catch_up, publish_everything as publish, unpushed};
-pub use people::{Assignment, PersonEvent, assign, check_exemption, record};
+pub use people::{Assignment, NO_CUSTOMER, PersonEvent, assign, check_exemption, record};
 pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
 pub use promises::{KeptPromise, Promise, keep_promise, promises};
 pub use propose::{Proposed, propose};

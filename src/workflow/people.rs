@@ -16,6 +16,10 @@ use crate::ledger::{Identity, blob_id, folder_for};
 use crate::model::{DealId, Key, Remarks, is_same_person, may_be_person};
 use crate::text::{did_you_mean, one_line, quoted, shorten};
 
+/// What the folder of an exemption has in place of the customer's name, where nobody
+/// knows it.
+pub const NO_CUSTOMER: &str = "exempt";
+
 /// Something a person adds to a timeline.
 #[derive(Debug, Clone)]
 pub struct PersonEvent {
@@ -57,7 +61,7 @@ pub fn record(
         None if told.kind == EventKind::Exempted => folder_for(
             &context.config.layout,
             at,
-            told.customer.as_deref().unwrap_or("exempt"),
+            told.customer.as_deref().unwrap_or(NO_CUSTOMER),
             key,
         )?,
         None => return Err(WorkflowError::NoHandoff(key.clone())),

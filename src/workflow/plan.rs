@@ -22,8 +22,7 @@ use crate::deliver::{
     Audience, DeliveryError, Handoff, Medium, Message, MessageKind, Messages, Reminder, TaskForm,
 };
 use crate::link::LinkRole;
-use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
-use crate::report::count_of;
+use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window, count_of};
 use crate::yaml;
 
 /// What a plan looks at; both sides share it.
@@ -290,7 +289,7 @@ fn classes(
             signatures: None,
             window: request.window,
             as_of: head.now,
-            at_present: true,
+            exported_at: head.now,
             differences: &Differences::new(),
             command: "",
         };

@@ -37,6 +37,8 @@ pub struct NotRead {
     pub help: Option<String>,
     /// Whether the task is gone, so that asking again tells no more.
     pub for_good: bool,
+    /// Whether an earlier reading has recorded that it is gone.
+    pub is_known: bool,
 }
 
 /// What reading one handoff back came to.
@@ -200,9 +202,11 @@ async fn sync_with(
     for reader in readers {
         let Some(reference) = task_of(&timeline, reader.as_ref()) else { continue };
         let read = reader.read_back(&handoff, &reference).await;
+        let is_known = gone_before(&timeline, reader.via(), &reference);
         let mut unread = |why: String, help: Option<String>, for_good: bool| {
             let (via, reference) = (reader.via().to_owned(), reference.clone());
-            synced.not_read.push(NotRead { via, reference, why, help, for_good });
+            let is_known = for_good && is_known;
+            synced.not_read.push(NotRead { via, reference, why, help, for_good, is_known });
         };
         match read {
             Ok(ReadBack::Seen { observed, deadline, assigned, onboarding, remarks }) => {
@@ -244,7 +248,16 @@ async fn sync_with(
                     }
                 }
             }
-            Ok(ReadBack::Gone { why, help }) => unread(why, Some(help), true),
+            Ok(ReadBack::Gone { why, help }) => {
+                unread(why.clone(), Some(help), true);
+                if !is_known {
+                    let mut event = Event::new(context.now, EventKind::TaskGone, reader.via());
+                    event.reference = Some(reference);
+                    event.reason = Some(shorten(&one_line(&why), 1_000));
+                    timeline.events.push(event.clone());
+                    synced.added.push(event);
+                }
+            }
             Ok(ReadBack::Unknown { why, help }) => unread(why, Some(help), false),
             Err(error) => {
                 let help = match &error {
@@ -315,7 +328,8 @@ fn touched(context: &Context, via: &str, shown: ShownTouch, synced: &mut Synced)
         let why = format!("{what} could not be read: {why}");
         if matters {
             let (via, reference) = (via.to_owned(), deal.as_str().to_owned());
-            synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
+            let (for_good, is_known) = (false, false);
+            synced.not_read.push(NotRead { via, reference, why, help, for_good, is_known });
         } else {
             let help = help.map_or_else(String::new, |help| format!(" {help}"));
             synced.remarks.push(format!("{why}{help}"));
@@ -431,6 +445,15 @@ pub fn key_of_task(
 fn task_of(timeline: &Timeline, reader: &dyn Reader) -> Option<String> {
     let is_its = |it: &&Event| it.event == reader.event() && it.via == reader.via();
     timeline.events.iter().rev().filter(is_its).find_map(|event| event.reference.clone())
+}
+
+/// Whether an earlier reading has recorded that this task is gone.
+fn gone_before(timeline: &Timeline, via: &str, task: &str) -> bool {
+    timeline.events.iter().any(|event| {
+        event.event == EventKind::TaskGone
+            && event.via == via
+            && event.reference.as_deref() == Some(task)
+    })
 }
 
 fn event_of(via: &str, act: &Observed) -> Event {

@@ -131,6 +131,8 @@ fn a_handoff_is_found_by_whatever_people_call_it() {
     ] {
         let ran = sandbox.handoff("d", &["status", name]).exits(0);
         assert!(ran.stdout.starts_with("hubspot-9876543210  Acme Corp"), "{name}: {}", ran.stdout);
+        let checked = sandbox.handoff("d", &["validate", name]).exits(0);
+        assert!(checked.stdout.contains("checked 1 brief:"), "{name}: {}", checked.stdout);
     }
     let ran = sandbox.handoff("d", &["status", "hubspot-98765432"]).exits(2);
     assert!(ran.stderr.contains("may be 5 handoffs: "), "{}", ran.stderr);
@@ -225,6 +227,7 @@ fn each_command_has_a_manual_page() {
     assert!(links.contains("links\\-make"), "{links}");
     let page = sandbox.handoff(".", &["man", "links-make"]).exits(0).stdout;
     assert!(page.contains(".TH handoff-links-make") && page.contains(".SH EXAMPLES"), "{page}");
+    assert!(page.contains("\"handoff 0.1.0\""), "{page}");
     let ran = sandbox.handoff(".", &["man", "audti"]).exits(4);
     assert!(ran.stderr.contains("did you mean `audit`?"), "{}", ran.stderr);
 }

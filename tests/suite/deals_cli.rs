@@ -40,6 +40,10 @@ fn audit(sandbox: &Sandbox, file: &str, more: &[&str]) -> Ran {
     sandbox.handoff("l", &arguments)
 }
 
+fn audit_in(sandbox: &Sandbox, folder: &str, file: &str) -> Ran {
+    sandbox.handoff(folder, &["--now", NOON, "audit", "--deals", file, "--format", "json"])
+}
+
 fn classes(report: &Value) -> Vec<(String, String)> {
     let rows = report["deals"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -197,6 +201,95 @@ fn the_lines_that_are_told_can_be_pasted() {
         assert_eq!(ran.code, 1, "{what}: {}\n{}", lines[0], ran.stderr);
         assert_eq!(ran.json()["complete"], true, "{what}: {}", ran.json()["gaps"]);
     }
+}
+
+/// The line of an export elsewhere names a file that settings may name: pasted, it
+/// works with --deals as before, and without where the export is put.
+#[test]
+fn the_line_of_an_export_outside_of_the_ledger_can_be_pasted() {
+    let text = "ID,Name,Stage,Amount,Currency,Close Date\n1,A,Live,1,EUR,2026-11-03\n";
+    let told = |ran: &Ran| line_of(ran, "an export elsewhere").remove(0);
+    let complete = |ran: Ran, line: &str| {
+        assert_eq!(ran.code, 1, "{line}: {}", ran.stderr);
+        assert_eq!(ran.json()["complete"], true, "{line}: {}", ran.json()["gaps"]);
+    };
+    for is_ledger in [false, true] {
+        let sandbox = Sandbox::new();
+        sandbox.write("elsewhere/won.csv", text);
+        sandbox.write("l/note", "a folder");
+        if is_ledger {
+            let early = ["--now", "2026-01-01T00:00:00Z", "init", "l", "--yes", "--crm", "none"];
+            sandbox.handoff(".", &early).exits(0);
+        }
+        let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap_or_default();
+        let paste = |line: &str| {
+            sandbox.write("l/handoff.yaml", format!("{config}\n{line}\n"));
+            if is_ledger {
+                sandbox.git("l", &["commit", "-qam", "the line"]);
+            }
+        };
+        let absolute = sandbox.join("elsewhere/won.csv").display().to_string();
+        for given in ["../elsewhere/won.csv", &absolute] {
+            sandbox.write("l/handoff.yaml", &config);
+            if config.is_empty() {
+                fs::remove_file(sandbox.join("l/handoff.yaml")).unwrap();
+            } else {
+                sandbox.git("l", &["commit", "--allow-empty", "-qam", "as it was"]);
+            }
+            let ran = audit(&sandbox, given, &[]).exits(3);
+            let line = told(&ran);
+            assert!(line.contains("deals: \"won.csv\""), "{line}");
+            assert!(ran.stdout.contains("copy the export there as won.csv"), "{}", ran.stdout);
+            paste(&line);
+            complete(audit(&sandbox, given, &[]), &line);
+        }
+        // Without --deals the settings' own export is read, where there is one.
+        if is_ledger {
+            let own = ["--now", NOON, "audit", "--format", "json"];
+            let refused = sandbox.handoff("l", &own).exits(2);
+            assert!(refused.stderr.contains("won.csv"), "{}", refused.stderr);
+            sandbox.write("l/won.csv", text);
+            complete(sandbox.handoff("l", &own), "won.csv");
+            // An address that settings may not name is refused whether or not it is there.
+            for file in ["../elsewhere/won.csv", "../elsewhere/none.csv", "/nowhere/won.csv"] {
+                paste(&format!("crm: {{file: {{deals: {file}}}}}"));
+                let refused = sandbox.handoff("l", &["coverage"]).exits(2);
+                assert!(refused.stderr.contains("is outside of the ledger"), "{}", refused.stderr);
+                assert!(!refused.stderr.contains("Put the export there"), "{}", refused.stderr);
+                let exports = sandbox.join("elsewhere").display().to_string();
+                let variables = [("HANDOFF_EXPORTS", exports.as_str())];
+                let ran = sandbox.handoff_with("l", &["coverage"], &variables);
+                let is_absent = file.ends_with("none.csv");
+                assert_eq!(
+                    ran.stderr.contains("the file cannot be read"),
+                    is_absent,
+                    "{}",
+                    ran.stderr
+                );
+            }
+        }
+    }
+    // Of standard input, too.
+    let sandbox = Sandbox::new();
+    sandbox.write("e/won.csv", text);
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("e"));
+    command.args(["--now", NOON, "audit", "--deals", "-", "--format", "json"]);
+    command.stdin(Stdio::from(fs::File::open(sandbox.join("e/won.csv")).unwrap()));
+    let line = told(&ran(&command.output().unwrap(), "handoff audit --deals -".to_owned()));
+    sandbox.write("e/handoff.yaml", &line);
+    complete(audit_in(&sandbox, "e", "won.csv"), &line);
+    // What `--write` makes names no such file either.
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "x/won.csv",
+        "ID,Name,Stage,Close Date,Deal promises made\n1,A,Won,2026-11-03,SSO\n",
+    );
+    sandbox.write("e/note", "a folder");
+    let write = ["--now", NOON, "coverage", "--deals", "../x/won.csv", "--write"];
+    sandbox.handoff("e", &write).exits(0);
+    let written = fs::read_to_string(sandbox.join("e/handoff.yaml")).unwrap();
+    assert!(written.contains("commitments") && !written.contains("won.csv"), "{written}");
+    assert_eq!(audit_in(&sandbox, "e", "../x/won.csv").code, 1);
 }
 
 const SCORES: &str = "ID,Name,Phase,Closed At,Amount,Currency,Company,Score,Signed\n\
@@ -391,6 +484,28 @@ fn a_won_deal_dated_ahead_counts_now_and_not_as_of_a_moment() {
     assert!(now["population"]["source"]["remarks"].to_string().contains("in the future"));
     let then = audit(&sandbox, file, &["--as-of", "2026-11-28T11:00:00Z"]).json();
     assert_eq!(then["population"]["closed_won"], 1);
+    assert!(!then["command"].to_string().contains("exported-at"), "{}", then["command"]);
+    // The command that the report names gives it again, also when those deals are long won.
+    let command = now["command"].as_str().unwrap();
+    assert!(command.contains("--exported-at 2026-11-28T12:00:00Z"), "{command}");
+    for later in ["2026-11-28T12:00:01Z", "2028-11-28T12:00:00Z"] {
+        let mut again = vec!["--now", later];
+        again.extend(command.split(' ').skip(1).chain(["--format", "json"]));
+        assert_eq!(sandbox.handoff("l", &again).json(), now, "at {later}");
+    }
+    // Exported later, it says nothing of that moment.
+    let more = ["--as-of", "2026-11-20", "--exported-at", "2026-11-28"];
+    assert_eq!(audit(&sandbox, file, &more).json()["population"]["closed_won"], 1);
+    for wrong in
+        [&["--exported-at", "2026-11-28"][..], &["--as-of", "2026-11-20", "--exported-at", "soon"]]
+    {
+        let refused = audit(&sandbox, file, wrong).exits(2);
+        assert!(
+            refused.stderr.contains("--exported-at") || refused.stderr.contains("--as-of"),
+            "{}",
+            refused.stderr
+        );
+    }
 }
 
 #[test]

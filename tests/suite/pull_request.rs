@@ -27,11 +27,20 @@ pub(crate) fn answer(github: &mut Github, asked: &Asked) -> Reply {
     let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path).to_owned();
     match (asked.method.as_str(), path.as_str()) {
         ("GET", "/user") => Reply::Json(200, json!({"login": "handoff-machine", "type": "User"})),
-        ("GET", "/pulls/1") => Reply::Json(200, github.pulls[0].clone()),
-        ("GET", "/issues/1") => Reply::Json(200, github.pulls[0].clone()),
-        ("GET", "/pulls/1/reviews" | "/issues/1/comments") => Reply::Json(200, json!([])),
+        ("GET", path) => match task_of(path) {
+            Some((number, "")) => Reply::Json(200, github.pulls[number - 1].clone()),
+            Some((_, "reviews" | "comments")) => Reply::Json(200, json!([])),
+            _ => github.answer(asked),
+        },
         _ => github.answer(asked),
     }
+}
+
+/// The number of a task in a path, and what of it is meant: `/issues/1/comments`.
+fn task_of(path: &str) -> Option<(usize, &str)> {
+    let path = path.strip_prefix("/issues/").or_else(|| path.strip_prefix("/pulls/"))?;
+    let (number, of_it) = path.split_once('/').unwrap_or((path, ""));
+    Some((number.parse().ok()?, of_it))
 }
 
 impl Setup {
@@ -261,8 +270,13 @@ fn github(tasks: &Mutex<Vec<Value>>, asked: &Asked) -> Reply {
             Reply::Json(201, tasks[number - 1].clone())
         }
         ("GET", "/issues") => Reply::Json(200, json!(*tasks)),
-        ("GET", "/issues/1") => Reply::Json(200, tasks[0].clone()),
-        ("GET", "/issues/1/comments" | "/issues/1/events") => Reply::Json(200, json!([])),
+        ("GET", path) => match task_of(path) {
+            Some((number, "")) if number <= tasks.len() => {
+                Reply::Json(200, tasks[number - 1].clone())
+            }
+            Some((_, "comments" | "events")) => Reply::Json(200, json!([])),
+            _ => Reply::Json(404, json!({"message": "Not Found"})),
+        },
         _ => Reply::Json(404, json!({"message": "Not Found"})),
     }
 }

@@ -42,7 +42,7 @@ const REMEDIES: [Remedy; 27] = [
     ("why KEY", Shows(&["why", KEY], &[0])),
     ("why KEY FIELD", Shows(&["why", KEY, "customer.name"], &[0])),
     ("doctor", Shows(&["doctor", "--offline"], &[0, 1, 3])),
-    ("inbox list", Shows(&["inbox", "list"], &[0, 4])),
+    ("inbox list", Shows(&["inbox", "list"], &[0])),
     ("coverage", Shows(&["coverage"], &[0])),
     ("verify", Shows(&["verify"], &[0, 1, 3, 4])),
     ("validate", Shows(&["validate"], &[0, 1])),

@@ -694,6 +694,24 @@ fn the_request_that_starts_a_workflow_is_taken_as_it_is() {
 }
 
 #[test]
+fn what_nobody_signs_is_not_called_verified_where_its_api_cannot_be_asked() {
+    use base64::Engine as _;
+    let body = fs::read(fixture("esign/adobe-completed-full.body.json")).unwrap();
+    let body = base64::engine::general_purpose::STANDARD.encode(body);
+    let sandbox = ledger();
+    let headers = json!({"content-type": "application/json", "x-adobesign-clientid": "client-1"});
+    let envelope = json!({"body_base64": body, "headers": headers}).to_string();
+    let path = sandbox.write("envelope.json", envelope).display().to_string();
+    let sign = ["sign", path.as_str(), "--as", "contract", "--no-deliver"];
+    let ran = sandbox.handoff_with("ledger", &sign, &[("ADOBE_SIGN_CLIENT_ID", "client-1")]);
+    let ran = ran.exits(0);
+    for words in ["was not verified: it does not sign", "without ADOBE_SIGN_ACCESS_TOKEN"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("is verified"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_request_whose_proof_was_left_out_is_refused_whoever_sent_it() {
     use base64::Engine as _;
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);

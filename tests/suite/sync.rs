@@ -309,17 +309,44 @@ async fn closing_counts_by_its_reason_and_by_whom() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_gone_is_unknown_and_never_no_touch() {
     let setup = Setup::new().await;
-    // A 404 may be the token's lack of access; 410 is for good, told and not red.
-    for (status, code) in [(404, 3), (410, 0)] {
-        setup.with(|github| github.gone = Some(status));
-        setup.run(&["sync", KEY]).exits(3);
-        let ran = setup.run(&["sync", "--format", "json"]).exits(code);
-        assert_eq!(ran.json()["handoffs"][0]["unknown"][0]["gone"], code == 0);
-        let json = ran.json();
-        assert_eq!(json["handoffs"][0]["unknown"][0]["ref"], TASK, "{json}");
-        assert!(ran.stderr.contains("not known what people did"), "{}", ran.stderr);
-        assert!(ran.stderr.contains("handoff touch"), "what to do is said: {}", ran.stderr);
+    let sync = |more: &[&str], code: i32, is_gone: bool, is_told: bool| {
+        let ran = setup.run(&[&["sync", "--format", "json"], more].concat()).exits(code);
+        let task = ran.json()["handoffs"][0]["unknown"][0].clone();
+        assert_eq!((&task["ref"], &task["gone"]), (&json!(TASK), &json!(is_gone)), "{task}");
+        for words in ["not known what people did", "handoff touch"] {
+            assert_eq!(ran.stderr.contains(words), is_told, "{more:?}: {}", ran.stderr);
+        }
+    };
+    let head = setup.head();
+    // A 404 may be the token's lack of access: no run passes that over.
+    setup.with(|github| github.gone = Some(404));
+    for _ in 0..3 {
+        sync(&[], 3, false, true);
     }
+    // 410 is for good: one run says so and records it, and none is red.
+    setup.with(|github| github.gone = Some(410));
+    sync(&["--dry-run"], 0, true, true);
+    assert_eq!(setup.head(), head, "nothing of it is recorded yet");
+    for is_first in [true, false, false] {
+        sync(&[], 0, true, is_first);
+    }
+    let recorded = setup.head();
+    let ran = setup.run(&["sync"]).exits(0);
+    assert!(
+        ran.stdout.contains("0 events recorded, 0 unknown, 1 known to be gone"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains(KEY), "{}", ran.stdout);
+    // Who asks for this handoff hears it again.
+    sync(&[KEY], 3, true, true);
+    assert_eq!(setup.head(), recorded, "recorded once");
+    let status = setup.run(&["status", KEY, "--format", "json"]).exits(0).json();
+    let events = status["handoffs"][0]["events"].as_array().unwrap();
+    let gone: Vec<&Value> = events.iter().filter(|it| it["event"] == "task_gone").collect();
+    assert_eq!(gone.len(), 1, "{events:?}");
+    assert_eq!((&gone[0]["ref"], &gone[0]["via"]), (&json!(TASK), &json!("github")));
+    assert!(gone[0]["reason"].as_str().unwrap().contains("was deleted"), "{gone:?}");
     setup.with(|github| {
         github.gone = None;
         github.task["html_url"] = json!("https://github.example/acme/elsewhere/issues/7");

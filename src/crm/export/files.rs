@@ -90,7 +90,7 @@ pub(super) fn read_table(
     settings: &FileSettings,
 ) -> Result<(Table, Stamp), CrmError> {
     let full = root.folder.join(path);
-    let may_lie_anywhere = setting == "deals" && settings.named || is_export(&full, settings);
+    let may_lie_anywhere = setting == "deals" && settings.named || settings.may_lie_at(&full);
     let committed = root.committed.as_deref().filter(|_| !may_lie_anywhere);
     let help = match committed {
         Some(_) => format!(
@@ -114,13 +114,17 @@ pub(super) fn read_table(
         let sha256 = Sha256::digest(&bytes).into();
         (bytes, Stamp::Committed { root: root.clone(), path: path.to_owned(), sha256 })
     } else {
-        let stamp = Stamp::of_disk(&full).map_err(|error| unreadable(&error))?;
-        let bytes = if may_lie_anywhere {
-            std::fs::read(&full).map_err(|error| unreadable(&error))?
-        } else {
-            inside(disk::read_inside(&root.folder, path).map_err(|error| unreadable(&error))?)?
+        let stamp = Stamp::of_disk(&full);
+        let read = match may_lie_anywhere {
+            true => std::fs::read(&full).map(Inside::File),
+            false => disk::read_inside(&root.folder, path),
         };
-        (bytes, stamp)
+        // What is refused is refused whether or not it is there.
+        let bytes = match (read.map_err(|error| unreadable(&error))?, &stamp) {
+            (Inside::Nothing, Err(error)) => return Err(unreadable(error)),
+            (read, _) => inside(read)?,
+        };
+        (bytes, stamp.map_err(|error| unreadable(&error))?)
     };
     let table = Table::read(bytes, settings).map_err(|problem| many(path, &[problem]))?;
     Ok((table, stamp))
@@ -145,14 +149,11 @@ fn read_committed(read: &ReadCommitted, path: &Path) -> Result<Inside, String> {
 /// What a settings file may not name: whoever changes it would read with the
 /// rights of the machine that checks it.
 fn refused(path: &Path, what: &str, setting: &str) -> CrmError {
+    let named = if setting == "deals" { " give it with --deals FILE," } else { "" };
     CrmError::Settings {
         message: format!("crm.file.{setting}: {} is {what}", path.display()),
-        help: "Put the export into the ledger, give it with --deals FILE, or set HANDOFF_EXPORTS to the folder that holds it.".to_owned(),
+        help: format!(
+            "Put the export into the ledger,{named} or set HANDOFF_EXPORTS to the folder that holds it."
+        ),
     }
-}
-
-/// Whether a file lies in the folder for exports outside of the ledger.
-fn is_export(full: &Path, settings: &FileSettings) -> bool {
-    let folder = settings.exports.as_deref().and_then(|folder| folder.canonicalize().ok());
-    folder.is_some_and(|folder| full.canonicalize().is_ok_and(|file| file.starts_with(folder)))
 }

@@ -28,6 +28,6 @@ pub use deal::{Counted, Detail, WonTest};
 pub use files::{ExportRoot, ReadCommitted};
 pub use settings::{
     Column, Currency, DateOrder, DateSettings, DecimalSign, FileSettings, JoinRole, JoinSettings,
-    NumberSettings,
+    NumberSettings, STANDARD_INPUT,
 };
 pub use source::FileCrm;

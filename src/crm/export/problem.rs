@@ -89,9 +89,3 @@ pub(super) fn many(path: &Path, found: &[Problem]) -> CrmError {
     as_error(&path.display().to_string(), found, found.len())
         .expect("it is called with at least one problem")
 }
-
-/// A number and its noun: `1 deal`, `2 deals`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}

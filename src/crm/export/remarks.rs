@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::load;
 use super::load::{Loaded, SignRule};
-use super::problem::{SHOWN, counted};
+use super::problem::SHOWN;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
-use crate::model::Gap;
+use crate::model::{Gap, count};
 use crate::text::quoted;
 
 /// What was assumed while deals were built, counted for the remarks.
@@ -303,9 +303,9 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
     let won = |expression: &str| settings.line(&format!("won: \"{expression}\""));
     let mut gaps = Vec::new();
     if !tally.unanswered.is_empty() {
-        let count = tally.unanswered.values().map(|(count, _)| count).sum();
+        let unanswered = tally.unanswered.values().map(|(rows, _)| rows).sum();
         gaps.push(Gap {
-            what: format!("the outcome of {} of {rows}", counted(count, "deal")),
+            what: format!("the outcome of {} of {rows}", count(unanswered, "deal")),
             why: format!("crm.file.won has no answer: {}", counted_rows(&tally.unanswered)),
             help: Some(
                 "Correct these cells in the CRM and export again, or let the expression say what they mean, such as deal.properties.signed | default('no') == 'yes'."
@@ -362,7 +362,7 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
             )
         };
         gaps.push(Gap {
-            what: format!("the outcome of {} of {rows}", counted(tally.unknown, "deal")),
+            what: format!("the outcome of {} of {rows}", count(tally.unknown, "deal")),
             why,
             help: Some(help),
         });
@@ -379,7 +379,7 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
     }
     if let Some(more) = tally.undecided.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         gaps.push(Gap {
-            what: format!("the outcome of {}", counted(more, "more deal")),
+            what: format!("the outcome of {}", count(more, "more deal")),
             why: "their cells contradict each other, too".to_owned(),
             help: None,
         });

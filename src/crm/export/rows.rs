@@ -8,11 +8,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::headers::{is_id, is_known};
 use super::no_deals::leave_out_footer;
-use super::problem::{Problem, counted};
+use super::problem::Problem;
 use super::settings::{Column, FileSettings};
 use super::table::{Body, Cell, Fault, RowAt, Table, read_row};
 use super::typed::Typed;
 use super::{content, json, markup};
+use crate::model::count;
 use crate::text::quoted;
 
 /// The delimiter of a text and where its first row starts: said by a line
@@ -171,7 +172,7 @@ impl Table {
                     number as usize,
                     format!(
                         "The row has {}, but there are {expected} columns",
-                        counted(*actual, "cell")
+                        count(*actual, "cell")
                     ),
                 )
                 .help("A cell with the delimiter in it must be quoted; remove rows that are not deals."),

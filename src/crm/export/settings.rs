@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use chrono_tz::Tz;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -67,6 +67,9 @@ fn written() -> bool {
     true
 }
 
+/// What messages call a deals file that came on standard input.
+pub const STANDARD_INPUT: &str = "standard input";
+
 impl FileSettings {
     /// The settings of `--deals FILE`: nothing but a path.
     #[must_use]
@@ -94,13 +97,42 @@ impl FileSettings {
         if self.written {
             return format!("`{line}` under `crm: file:` in handoff.yaml");
         }
-        let deals = serde_json::json!(self.deals.display().to_string());
-        if self.has_config {
-            return format!(
-                "`crm: {{file: {{deals: {deals}, {line}}}}}` into handoff.yaml, in place of its `crm:` where it has one"
-            );
+        let (deals, lies_there) = self.in_ledger();
+        let file = format!("{{file: {{deals: {}, {line}}}}}", serde_json::json!(deals));
+        let text = match self.has_config {
+            true => {
+                format!("`crm: {file}` into handoff.yaml, in place of its `crm:` where it has one")
+            }
+            false => format!("`{{version: 1, crm: {file}}}` into handoff.yaml"),
+        };
+        match lies_there {
+            true => text,
+            false => format!(
+                "{text} (and copy the export there as {deals}, or name it with --deals each time)"
+            ),
         }
-        format!("`{{version: 1, crm: {{file: {{deals: {deals}, {line}}}}}}}` into handoff.yaml")
+    }
+
+    /// The deals file as settings may name it, and whether it lies there: they name
+    /// none outside of the ledger and of the folder for exports.
+    fn in_ledger(&self) -> (String, bool) {
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if self.deals == Path::new(STANDARD_INPUT) {
+            return ("deals.csv".to_owned(), false);
+        }
+        if self.deals.components().all(is_inside) || self.may_lie_at(&self.deals) {
+            return (self.deals.display().to_string(), true);
+        }
+        let name = self.deals.file_name().unwrap_or_default();
+        (name.to_string_lossy().into_owned(), false)
+    }
+
+    /// Whether a file lies in the folder for exports outside of the ledger.
+    pub(super) fn may_lie_at(&self, full: &Path) -> bool {
+        let folder = self.exports.as_deref().and_then(|folder| folder.canonicalize().ok());
+        // One that is not there yet may lie where its folder does.
+        let place = full.canonicalize().or_else(|_| full.parent().unwrap_or(full).canonicalize());
+        folder.is_some_and(|folder| place.is_ok_and(|place| place.starts_with(folder)))
     }
 
     /// The zone of times without an offset: the file's own, else the company's.

@@ -12,7 +12,7 @@ use super::deal::{Builder, Counted, Detail, RowOutcome, Scratch, WonTest};
 use super::files::ExportRoot;
 use super::json::CutOff;
 use super::load::{Loaded, PIECE, hashes};
-use super::problem::{Problem, SHOWN, as_error, counted, many};
+use super::problem::{Problem, SHOWN, as_error, many};
 use super::remarks;
 use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
@@ -20,6 +20,7 @@ use crate::crm::record::mark_signers;
 use crate::crm::{AskedDeal, Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use crate::model::{
     CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Source, Window,
+    count,
 };
 
 // Every row as a deal, on all cores.
@@ -262,7 +263,7 @@ impl FileCrm {
             [] => format!(
                 "{} has {}, and none with this id.",
                 loaded.shown(),
-                counted(loaded.table.len(), "deal")
+                count(loaded.table.len(), "deal")
             ),
             near => format!("Did you mean {}?", near.join(" or ")),
         };
@@ -329,7 +330,7 @@ impl FileCrm {
                 checks.push(Check {
                     what: file("deals"),
                     level: if won > 0 { CheckLevel::Ok } else { CheckLevel::Warning },
-                    detail: format!("{}, {won} of them won", counted(deals.len(), "deal")),
+                    detail: format!("{}, {won} of them won", count(deals.len(), "deal")),
                     remedy: (won == 0).then(|| {
                         let line = self.settings.line("won: \"deal.stage == 'Closed Won'\"");
                         format!("Say which rows are won: write {line}.")

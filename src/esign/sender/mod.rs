@@ -66,7 +66,7 @@ const KNOWN: &[(&str, &str)] = &[
 const GENERAL_DESCRIPTION: &str = include_str!("../../../templates/senders/standard-webhooks.yaml");
 
 /// The names of the senders whose descriptions ship.
-pub(super) fn known_names() -> impl Iterator<Item = &'static str> {
+pub fn known_names() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name)
 }
 

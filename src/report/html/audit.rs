@@ -13,12 +13,11 @@ use super::measured::{
 use super::{Shell, render};
 use crate::audit::{AuditReport, Class, DealKey, Values};
 use crate::finding::{Finding, Severity};
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, count, thousands};
 use crate::report::sentences::{
     currencies, currency_title, day_or_minute, evidence, footing, headline, percent,
     percent_or_dash, sum, sums, window,
 };
-use crate::report::{count, thousands};
 use crate::text;
 use crate::time::describe_seconds;
 

@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::audit::{AuditReport, Class, DealKey, DealRow};
 use crate::finding::Finding;
+use crate::model::thousands;
 use crate::report::sentences::moment;
-use crate::report::thousands;
 use crate::text;
 
 // A name with a number that links to its deals, and the bar beside it.

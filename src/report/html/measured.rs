@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::deals::{Linked, Sets, linked, width};
 use crate::audit::{AuditReport, Class, Group, Latency};
+use crate::model::{count, thousands};
 use crate::report::sentences::{claimed_and_shown, percent, percent_or_dash, question};
-use crate::report::{count, thousands};
 use crate::text;
 use crate::time::describe_seconds;
 

@@ -11,10 +11,11 @@ use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::FindingsReport;
 use super::findings::{location, worst_first};
 use super::sentences::tally;
-use super::{FindingsReport, count};
 use crate::finding::{Finding, Severity};
+use crate::model::count;
 use crate::text;
 
 pub(super) use audit::audit;

@@ -197,8 +197,10 @@ fn a_won_deal_dated_ahead_counts_now_and_not_in_the_past() {
     let mut world = World::handed_over();
     world.deals.push(won_deal("2"));
     world.deals[1].closed_won_at = Some(at("2026-12-31T00:00:00Z"));
-    assert_eq!(world.audit().summary.total(), 1);
-    world.at_present = true;
+    assert_eq!(world.audit().summary.total(), 1, "nobody says when the deals were read");
+    world.exported_at = at("2026-12-01T00:00:00Z");
+    assert_eq!(world.audit().summary.total(), 1, "it may have been won after the audit's moment");
+    world.exported_at = world.as_of;
     let report = world.audit();
     assert_eq!(report.summary.total(), 2);
     assert!(report.complete);
@@ -311,7 +313,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
         signatures: None,
         window: world.window,
         as_of: at(NOW),
-        at_present: false,
+        exported_at: at(NOW),
         ledger: &ledger,
         more_ledgers: &[],
         policies: &handoff::audit::Policies::unchanged(world.policy.clone()),

@@ -315,7 +315,7 @@ fn several_ledgers_are_one_audit() {
         signatures: None,
         window: first.window,
         as_of,
-        at_present: false,
+        exported_at: DateTime::<Utc>::MAX_UTC,
         ledger: &americas,
         more_ledgers: &[second.ledger(Some("emea"))],
         policies: &handoff::audit::Policies::unchanged(first.policy.clone()),

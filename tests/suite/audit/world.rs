@@ -115,7 +115,7 @@ pub(super) struct World {
     pub(super) population_gaps: Vec<Gap>,
     pub(super) policy: Policy,
     pub(super) as_of: DateTime<Utc>,
-    pub(super) at_present: bool,
+    pub(super) exported_at: DateTime<Utc>,
     pub(super) window: Window,
     pub(super) checkpoints: Vec<CheckpointReport>,
     pub(super) history: History,
@@ -138,7 +138,7 @@ impl World {
             // The events of a handoff come in one commit here, whenever they happened.
             policy: Policy { clock_skew: HumanDuration::days(365), ..Policy::default() },
             as_of: at(NOW),
-            at_present: false,
+            exported_at: DateTime::<Utc>::MAX_UTC,
             window: Window::default(),
             checkpoints: Vec::new(),
             history: History {
@@ -328,7 +328,7 @@ impl World {
             signatures: self.signatures.as_ref(),
             window: self.window,
             as_of: self.as_of,
-            at_present: self.at_present,
+            exported_at: self.exported_at,
             ledger,
             more_ledgers: &[],
             policies: &self.policies(),

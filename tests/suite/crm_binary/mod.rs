@@ -31,6 +31,38 @@ pub(crate) enum Fake {
     Pipedrive(pipedrive::fake::Fake),
 }
 
+impl Fake {
+    /// The CRM of the samples.
+    pub(crate) async fn start(crm: &str) -> Self {
+        match crm {
+            "hubspot" => Self::HubSpot(hubspot::fake::Fake::start().await),
+            "salesforce" => Self::Salesforce(salesforce::fake::Fake::start().await),
+            _ => Self::Pipedrive(pipedrive::fake::Fake::start().await),
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn base(&self) -> &str {
+        match self {
+            Self::HubSpot(fake) => fake.base.as_str(),
+            Self::Salesforce(fake) => fake.base.as_str(),
+            Self::Pipedrive(fake) => fake.base.as_str(),
+        }
+    }
+
+    /// What it lets itself be asked with.
+    pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::HubSpot(_) => vec![("HUBSPOT_TOKEN", hubspot::fake::TOKEN.to_owned())],
+            Self::Salesforce(_) => vec![
+                ("SALESFORCE_CLIENT_ID", salesforce::fake::CLIENT_ID.to_owned()),
+                ("SALESFORCE_CLIENT_SECRET", salesforce::fake::CLIENT_SECRET.to_owned()),
+            ],
+            Self::Pipedrive(_) => vec![("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN.to_owned())],
+        }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) crm: &'static str,
     pub(crate) fake: Fake,
@@ -44,13 +76,7 @@ impl World {
     /// The CRM of the samples, and an empty ledger connected to it.
     pub(crate) fn of(crm: &'static str, settings: &str) -> Self {
         let runtime = Runtime::new().unwrap();
-        let fake = runtime.block_on(async {
-            match crm {
-                "hubspot" => Fake::HubSpot(hubspot::fake::Fake::start().await),
-                "salesforce" => Fake::Salesforce(salesforce::fake::Fake::start().await),
-                _ => Fake::Pipedrive(pipedrive::fake::Fake::start().await),
-            }
-        });
+        let fake = runtime.block_on(Fake::start(crm));
         Self::with(crm, settings, runtime, fake)
     }
 
@@ -82,14 +108,7 @@ impl World {
         let csm = "Sam Lee <sam@example.com> @samlee";
         sandbox.handoff(".", &["init", "l", "--crm", crm, "--csm", csm]).exits(0);
         sandbox.git("l", &["remote", "add", "origin", &format!("{LEDGER}.git")]);
-        let secrets = match &fake {
-            Fake::HubSpot(_) => vec![("HUBSPOT_TOKEN", hubspot::fake::TOKEN.to_owned())],
-            Fake::Salesforce(_) => vec![
-                ("SALESFORCE_CLIENT_ID", salesforce::fake::CLIENT_ID.to_owned()),
-                ("SALESFORCE_CLIENT_SECRET", salesforce::fake::CLIENT_SECRET.to_owned()),
-            ],
-            Fake::Pipedrive(_) => vec![("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN.to_owned())],
-        };
+        let secrets = fake.secrets();
         let world = Self { crm, fake, sandbox, secrets, runtime };
         world.connect(world.base(), settings);
         world.sandbox.git("l", &["commit", "-qam", "connected"]);
@@ -112,11 +131,7 @@ impl World {
 
     /// Where the CRM listens.
     pub(crate) fn base(&self) -> &str {
-        match &self.fake {
-            Fake::HubSpot(fake) => fake.base.as_str(),
-            Fake::Salesforce(fake) => fake.base.as_str(),
-            Fake::Pipedrive(fake) => fake.base.as_str(),
-        }
+        self.fake.base()
     }
 
     /// Connects to a port on which nobody listens.

@@ -7,8 +7,13 @@ use super::server::ledger;
 #[test]
 fn an_inbox_that_is_not_there_is_nothing_and_no_folder_is_made() {
     let sandbox = ledger();
-    let ran = sandbox.handoff("ledger", &["inbox", "list"]).exits(4);
+    let ran = sandbox.handoff("ledger", &["inbox", "list"]).exits(0);
+    assert_eq!(ran.stdout, "no events\n");
     assert!(ran.stderr.contains("handoff serve"), "{}", ran.stderr);
+    let ran = sandbox.handoff("ledger", &["inbox", "list", "--format", "json"]).exits(0);
+    assert_eq!(ran.json()["events"], serde_json::json!([]));
+    // A name matches nothing, here as in one that is empty.
+    sandbox.handoff("ledger", &["inbox", "show", "nobody"]).exits(4);
     assert!(!sandbox.join("ledger/.git/handoff/inbox").exists());
 }
 

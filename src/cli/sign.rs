@@ -168,8 +168,8 @@ fn nothing_named(with_form: bool) -> CliError {
     CliError::usage("nothing to sign was named").help(help)
 }
 
-/// Records that documents were voided, and says of which handoffs; nothing where
-/// no handoff stands on one.
+/// Records that documents were voided, and says of which handoffs and drafts; nothing
+/// where none stands on one.
 fn record_voided(
     voided: &[(Signature, String)],
     arguments: &Arguments,
@@ -179,7 +179,8 @@ fn record_voided(
     let mut exit = None;
     for (signature, what) in voided {
         let mut remarks = workflow::Remarks::default();
-        let keys = workflow::record_voided(context, signature, what, &mut remarks)?;
+        let mut keys = workflow::record_voided(context, signature, what, &mut remarks)?;
+        keys.extend(workflow::withdraw_drafts(context, signature, what, &mut remarks)?);
         if keys.is_empty() {
             let (provider, id) = (&signature.provider, &signature.document_id);
             invocation.say(format!("{provider} {id} was voided ({what}): nothing stands on it"));

@@ -313,7 +313,7 @@ pub(super) fn events_of(
     // Who can run this command stands for the payload's origin.
     let verified =
         Verified::vouched(provider, DeliveryId::of(&[payload]), events, Authenticity::Body);
-    let fetcher = provider.fetcher(&secrets).ok().flatten();
+    let fetcher = provider.fetcher(&secrets, context.config.limits).ok().flatten();
     let confirmed =
         invocation.block_on(confirm(verified, fetcher.as_deref()))?.map_err(|error| {
             CliError::could_not(error.to_string())

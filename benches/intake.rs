@@ -233,6 +233,7 @@ fn measure(inbox: Arc<dyn Inbox>, connections: usize, each: usize) -> (Vec<Durat
         providers: Arc::new(Providers::new(&EsignConfig::default(), &[])),
         triggers: Arc::new(Triggers::new(&CrmConfig::default())),
         secrets: Secrets::new([secret]),
+        limits: handoff::http::Limits::default(),
     };
     let service = Service {
         senders: Arc::new(Senders::new(settings.clone(), Arc::new(move || Ok(settings.clone())))),

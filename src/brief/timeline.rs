@@ -224,6 +224,18 @@ impl Event {
             && self.sources.is_none()
             && self.by.is_none()
     }
+
+    /// Whether it says what a draft was made of: a document that went out, or a deal.
+    fn makes_draft(&self) -> bool {
+        self.event == EventKind::Drafted && self.brief.is_some() && self.reference.is_some()
+    }
+}
+
+/// Whether a document is voided among these events.
+fn voids(events: &[Event], via: &str, document: Option<&str>) -> bool {
+    events.iter().any(|it| {
+        it.event == EventKind::Voided && it.via == via && it.reference.as_deref() == document
+    })
 }
 
 /// What happened to one handoff, in order; written by handoff only.
@@ -264,20 +276,34 @@ impl Timeline {
         yaml::write(&serde_json::to_value(self).expect("a timeline is plain data"))
     }
 
-    /// Whether the document that the handoff stands on was voided. An amendment
-    /// that was voided says nothing of the contract.
+    /// Whether the document that the handoff stands on was voided; for a draft, each
+    /// that it was made of. An amendment that was voided says nothing of the contract.
     #[must_use]
     pub fn is_voided(&self) -> bool {
         let signed =
             |event: &Event| matches!(event.event, EventKind::Signed | EventKind::Backfilled);
         let Some(at) = self.events.iter().rposition(signed) else {
-            return self.first(EventKind::Voided).is_some();
+            // A draft of a deal stands without a document.
+            let mut made = self.events.iter().enumerate().filter(|(_, it)| it.makes_draft());
+            return self.first(EventKind::Voided).is_some()
+                && made
+                    .all(|(at, it)| voids(&self.events[at..], &it.via, it.reference.as_deref()));
         };
         let document = &self.events[at].reference;
         self.events[at..].iter().any(|event| {
             event.event == EventKind::Voided
                 && (event.reference.is_none() || event.reference == *document)
         })
+    }
+
+    /// Whether a draft was made of this document, which was not voided since.
+    #[must_use]
+    pub fn is_drafted_of(&self, via: &str, document: &str) -> bool {
+        let is_it = |it: &Event| {
+            it.makes_draft() && it.via == via && it.reference.as_deref() == Some(document)
+        };
+        let last = self.events.iter().rposition(is_it);
+        last.is_some_and(|at| !voids(&self.events[at..], via, Some(document)))
     }
 
     /// Whether somebody decided that no handoff is needed. Beside a signed brief

@@ -16,7 +16,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::esign::Provider;
-use crate::intake::{Completed, Put, Tally, Unasked, completed};
+use crate::intake::{Completed, Connections, Put, Tally, Unasked, completed};
 use crate::model::{Gap, Signature, count};
 use crate::text::{did_you_mean, terminal};
 use crate::webhook::Route;
@@ -129,10 +129,11 @@ async fn ask(
     let (known, gaps) = workflow::documents_within(&context, since - DRAFTED_BEFORE)?.into_parts();
     let known: BTreeSet<_> = known.into_iter().collect();
     let mut asked = Asked { since, gaps, ..Asked::default() };
+    let Connections { secrets, limits, .. } = &intake.connections;
     for provider in providers {
         let named = !arguments.provider.is_empty();
         let (documents, gaps) =
-            match completed(*provider, &intake.connections.secrets, since, invocation.now).await {
+            match completed(*provider, secrets, *limits, since, invocation.now).await {
                 Ok(told) => told,
                 Err(Unasked::NoApi) if named => {
                     return Err(CliError::usage(format!("{} has no API to ask", provider.title())));

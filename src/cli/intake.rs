@@ -119,6 +119,7 @@ fn connect(ledger: &Ledger, invocation: &Invocation) -> Result<Connections, CliE
         providers: Arc::new(Providers::new(&config.esign, &crate::crm::reference_rules())),
         triggers: Arc::new(Triggers::new(&config.crm)),
         secrets: invocation.secrets()?,
+        limits: config.limits,
     })
 }
 

@@ -167,8 +167,8 @@ fn nothing_named(with_form: bool) -> CliError {
     CliError::usage("nothing to sign was named").help(help)
 }
 
-/// Records that documents were voided, and says of which handoffs; nothing where
-/// no handoff stands on one.
+/// Records that documents were voided, and says of which handoffs and drafts; nothing
+/// where none stands on one.
 fn record_voided(
     voided: &[(Signature, String)],
     arguments: &Arguments,
@@ -178,7 +178,8 @@ fn record_voided(
     let mut exit = None;
     for (signature, what) in voided {
         let mut remarks = Remarks::default();
-        let keys = workflow::record_voided(context, signature, what, &mut remarks)?;
+        let mut keys = workflow::record_voided(context, signature, what, &mut remarks)?;
+        keys.extend(workflow::withdraw_drafts(context, signature, what, &mut remarks)?);
         if keys.is_empty() {
             let (provider, id) = (&signature.provider, &signature.document_id);
             invocation.say(format!("{provider} {id} was voided ({what}): nothing stands on it"));
@@ -312,7 +313,7 @@ pub(super) fn events_of(
     let secrets = invocation.secrets()?;
     // Who can run this command stands for the origin of a file.
     let verified = Verified::vouched(provider, DeliveryId::of(&[payload]), events, authenticity);
-    let fetcher = provider.fetcher(&secrets).ok().flatten();
+    let fetcher = provider.fetcher(&secrets, context.config.limits).ok().flatten();
     let confirmed =
         invocation.block_on(confirm(verified, fetcher.as_deref()))?.map_err(|error| {
             CliError::could_not(error.to_string())

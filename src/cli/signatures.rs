@@ -33,14 +33,14 @@ pub(super) async fn ask(
             .help("add one, such as `esign: {pandadoc: {}}`, or leave --signatures out"));
     }
     let until = window.to.map_or(as_of, |to| to.min(as_of));
-    let secrets = invocation.secrets()?;
+    let (secrets, limits) = (invocation.secrets()?, context.config.limits);
     let (mut asked, mut signatures, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     for provider in providers.configured() {
         invocation.say(format!("asking {} for completed documents", provider.title()));
         asked.push(ProviderName::new(provider.name()));
         let name = ProviderName::new(provider.name());
         let has_rules = context.config.documents_of(&name).next().is_some();
-        match completed_with_deals(provider, &secrets, from, until, has_rules).await {
+        match completed_with_deals(provider, &secrets, limits, from, until, has_rules).await {
             Ok((documents, unread)) => {
                 signatures.extend(documents.into_iter().map(|Completed(signature)| signature));
                 gaps.extend(unread);

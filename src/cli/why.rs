@@ -92,7 +92,8 @@ async fn ask_providers(
     for (name, id) in why.documents() {
         let unasked = |why: String, is_gap: bool| Err(Unasked { why, is_gap });
         let provider = providers.configured().find(|provider| provider.name() == name);
-        let said = match provider.map(|provider| provider.fetcher(&secrets)) {
+        let said = match provider.map(|provider| provider.fetcher(&secrets, context.config.limits))
+        {
             None => unasked(format!("{name} is not connected under `esign:`"), false),
             Some(Ok(None)) => unasked(format!("{name} has no API that is asked"), false),
             Some(Err(error)) => unasked(error.to_string(), false),

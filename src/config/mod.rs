@@ -92,6 +92,8 @@ pub struct CompiledDocumentRule {
     pub span: Span,
 }
 
+/// How long all requests of a command to one CRM or provider may take.
+const RUN_LIMIT: HumanDuration = HumanDuration::hours(2);
 /// How long a ledger's remote is waited for.
 const REMOTE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -136,7 +138,7 @@ pub struct Config {
     pub audit_clock: Option<AuditClock>,
     /// Who is reminded of what is due; empty when reminders are off.
     pub reminders: Vec<ReminderRule>,
-    /// How long handoff waits for other servers.
+    /// How long handoff waits for CRMs and e-sign providers.
     pub limits: Limits,
     /// How long one fetch or push of the ledger may take.
     pub remote_limit: Duration,
@@ -525,10 +527,10 @@ fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> (Limits, Durat
     };
     let request = one(written.request, "request", "30s is enough for every known CRM");
     let remote = one(written.remote, "remote", "30s is enough for a ledger's remote");
-    let run = written.run.map(|run| duration(Some(&run), HumanDuration::hours(1), problems));
+    let run = duration(written.run.as_ref(), RUN_LIMIT, problems);
     let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
-    let limits =
-        Limits { request: request.map_or(default.request, plain), run: run.map(plain), ..default };
+    let request = request.map_or(default.request, plain);
+    let limits = Limits { request, run: Some(plain(run)), ..default };
     (limits, remote.map_or(REMOTE_LIMIT, plain))
 }
 

@@ -89,7 +89,7 @@ pub(super) struct Written {
     /// Who is reminded of what is due: a list of reminders, or `off`. Absent:
     /// the shipped reminders.
     pub reminders: Option<WrittenReminders>,
-    /// How long handoff waits for other servers.
+    /// How long handoff waits for CRMs, e-sign providers and the ledger's remote.
     pub limits: Option<WrittenLimits>,
     /// What a signed brief sets off: a section for each target.
     #[serde(default)]
@@ -243,15 +243,16 @@ pub enum AuditClock {
     Github,
 }
 
-/// How long handoff waits for other servers.
+/// How long handoff waits for CRMs, e-sign providers and the ledger's remote.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(example = serde_json::json!({"request": "30s", "run": "20m"}))]
 pub(super) struct WrittenLimits {
     /// How long one request may take. Default `30s`.
     pub request: Option<Located<HumanDuration>>,
-    /// How long a command may wait for a server's answers in all, such as an
-    /// audit that reads many pages. Absent: no limit.
+    /// How long a command may wait for the answers of a CRM or e-sign provider
+    /// in all, such as an audit that reads many pages. A service counts each batch of
+    /// events by itself. Default `2h`.
     pub run: Option<Located<HumanDuration>>,
     /// How long one fetch or push of the ledger may take. Default `30s`.
     pub remote: Option<Located<HumanDuration>>,

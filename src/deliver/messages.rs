@@ -127,7 +127,12 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn draft(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
-        self.fill("draft.md.j2", Medium::Markdown, Serde(self.values(handoff, None)))
+        let mut values = self.values(handoff, None);
+        let voided = handoff.timeline.last(EventKind::Voided);
+        let voided = voided.filter(|_| handoff.timeline.is_voided());
+        values["withdrawn"] =
+            json!(voided.map(|event| event.reason.as_deref().unwrap_or("voided")));
+        self.fill("draft.md.j2", Medium::Markdown, Serde(values))
     }
 
     /// The chat message. `mention` is our own markup that addresses the CSM.

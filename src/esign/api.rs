@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderValue, header};
 use serde_json::Value;
 
-use crate::http::{ApiRequest, BaseUrl, Client, Page, PageWalk, Schedule, secret_header};
+use crate::http::{ApiRequest, BaseUrl, Client, Limits, Page, PageWalk, Schedule, secret_header};
 use crate::model::{DocumentId, Evidence, Gap, Secrets, Signature, SignatureEvent, UnreadFact};
 use crate::text;
 use crate::webhook::json;
@@ -139,6 +139,7 @@ impl ProviderApi {
         secret: &'static str,
         base: BaseUrl,
         secrets: &Secrets,
+        limits: Limits,
         scheme: impl FnOnce(&str) -> String,
     ) -> Result<Self, FetchError> {
         use secrecy::ExposeSecret as _;
@@ -151,7 +152,8 @@ impl ProviderApi {
             secret,
         })?;
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        Ok(Self { client: Client::new(base, headers, Schedule::interactive()), title, secret })
+        let client = Client::new(base, headers, Schedule::interactive()).with_limits(limits);
+        Ok(Self { client, title, secret })
     }
 
     /// Asks for this path; a `document` makes 404 and 410 mean that one.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::api::{FetchError, Fetcher};
 use super::{deal_refs, metadata};
+use crate::http::Limits;
 use crate::model::{
     DocumentId, ProviderName, ReferenceRule, Secrets, Signature, SignatureEvent, Signer,
 };
@@ -185,12 +186,16 @@ pub trait Provider: Route {
     }
 
     /// The provider's API, where it has one that is asked; `None` when it has
-    /// none.
+    /// none. The time for all its requests counts from here.
     ///
     /// # Errors
     /// When its secret or a setting it needs is missing.
-    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        let _ = secrets;
+    fn fetcher(
+        &self,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        let _ = (secrets, limits);
         Ok(None)
     }
 }

@@ -5,6 +5,7 @@ use futures_util::StreamExt as _;
 
 use super::inbox::{Content, Envelope};
 use crate::esign::{FetchError, Fetcher, Provider};
+use crate::http::Limits;
 use crate::model::{Gap, Secrets, Signature, SignatureEvent};
 use crate::webhook::DeliveryId;
 
@@ -50,10 +51,11 @@ impl Completed {
 pub async fn completed(
     provider: &dyn Provider,
     secrets: &Secrets,
+    limits: Limits,
     since: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
-    let fetcher = open(provider, secrets)?;
+    let fetcher = open(provider, secrets, limits)?;
     let (signatures, gaps) = fetcher.completed(since, until).await.into_parts();
     Ok((signatures.into_iter().map(Completed).collect(), gaps))
 }
@@ -68,11 +70,12 @@ pub async fn completed(
 pub async fn completed_with_deals(
     provider: &dyn Provider,
     secrets: &Secrets,
+    limits: Limits,
     since: DateTime<Utc>,
     until: DateTime<Utc>,
     whole: bool,
 ) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
-    let fetcher = open(provider, secrets)?;
+    let fetcher = open(provider, secrets, limits)?;
     let (mut signatures, mut gaps) = fetcher.completed(since, until).await.into_parts();
     let unclear: Vec<usize> =
         (0..signatures.len()).filter(|at| whole || signatures[*at].deal_refs.is_empty()).collect();
@@ -115,6 +118,10 @@ pub async fn completed_with_deals(
     Ok((signatures.into_iter().map(Completed).collect(), gaps))
 }
 
-fn open(provider: &dyn Provider, secrets: &Secrets) -> Result<Box<dyn Fetcher>, Unasked> {
-    provider.fetcher(secrets).map_err(Unasked::NotSetUp)?.ok_or(Unasked::NoApi)
+fn open(
+    provider: &dyn Provider,
+    secrets: &Secrets,
+    limits: Limits,
+) -> Result<Box<dyn Fetcher>, Unasked> {
+    provider.fetcher(secrets, limits).map_err(Unasked::NotSetUp)?.ok_or(Unasked::NoApi)
 }

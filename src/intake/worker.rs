@@ -20,6 +20,7 @@ use super::inbox::{
 use super::metrics::{Counter, ServiceMetrics};
 use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
+use crate::http::Limits;
 use crate::model::{
     DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature,
     SignatureEvent,
@@ -173,6 +174,8 @@ pub struct Connections {
     pub triggers: Arc<Triggers>,
     /// The secrets.
     pub secrets: Secrets,
+    /// How long the providers' APIs are waited for.
+    pub limits: Limits,
 }
 
 /// Reads [`Connections`] again; fails with the reason to go on with the old ones.
@@ -204,7 +207,9 @@ struct Open {
 
 impl Open {
     fn new(connections: Connections) -> Arc<Self> {
-        let api = |provider: &dyn Provider| provider.fetcher(&connections.secrets);
+        // Settings that cannot be read leave the former APIs in use, for however long.
+        let limits = Limits { run: None, ..connections.limits };
+        let api = |provider: &dyn Provider| provider.fetcher(&connections.secrets, limits);
         let apis = connections.providers.iter().map(|it| (it.name().to_owned(), api(it))).collect();
         Arc::new(Self { connections, apis })
     }

@@ -135,10 +135,17 @@ impl From<Key> for String {
 /// Brings a deal id to its one form: trimmed, and for Salesforce the 15
 /// case-sensitive characters become the 18 case-safe ones (reports export 15,
 /// the API gives 18; both name one record). The last three tell which letters
-/// are capitals, so that 18 characters in another case are still certain.
+/// are capitals, so that 18 characters in another case are still certain. For Zoho
+/// without the `zcrm_` that its exports put before the number which the API gives.
 #[must_use]
 pub fn normalise_deal_id(crm: &CrmName, id: &DealId) -> DealId {
     let text = id.as_str().trim();
+    if let ("zoho", Some(number)) = (crm.as_str(), text.strip_prefix("zcrm_"))
+        && !number.is_empty()
+        && number.bytes().all(|c| c.is_ascii_digit())
+    {
+        return DealId::new(number);
+    }
     if crm.as_str() != "salesforce" || !text.bytes().all(|c| c.is_ascii_alphanumeric()) {
         return DealId::new(text);
     }

@@ -13,7 +13,9 @@ use super::audit::exclusion;
 use super::deal::{Found, of_document};
 use super::folder_facts::{Kind, select};
 use super::loose_documents::LooseDocuments;
+use super::pending_pull_request;
 use super::recording::append;
+use super::store::Stored;
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::{DecidedBy, Event, EventKind, Timeline};
 use crate::config::{Config, TestDocuments};
@@ -98,7 +100,7 @@ pub fn record_voided(
     what: &str,
     remarks: &mut Remarks,
 ) -> Result<Vec<Key>, WorkflowError> {
-    let keys = handoffs_of(context, &signature.provider, &signature.document_id)?;
+    let keys = handoffs_of(context, &signature.provider, &signature.document_id, true)?;
     let (provider, document) = (signature.provider.as_str(), signature.document_id.as_str());
     let mut recorded = Vec::new();
     for key in keys {
@@ -124,50 +126,66 @@ pub fn record_voided(
 /// # Errors
 /// When the ledger cannot be read.
 pub fn is_handed_over(context: &Context, signature: &Signature) -> Result<bool, WorkflowError> {
-    Ok(!handoffs_of(context, &signature.provider, &signature.document_id)?.is_empty())
+    Ok(!handoffs_of(context, &signature.provider, &signature.document_id, false)?.is_empty())
 }
 
 /// The documents of one handoff.
 #[derive(Serialize, Deserialize)]
 struct DocumentsOf {
     key: Key,
-    /// Each with its provider.
-    documents: Vec<(String, String)>,
+    /// Each with its provider, and whether it was signed.
+    documents: Vec<(String, String, bool)>,
 }
 
 /// The handoffs whose timelines hold this document: by what the ledger says, since
-/// a message that a document was voided seldom names its deal.
+/// a message that a document was voided seldom names its deal. `drafted` are those
+/// that it made a draft of, too.
 fn handoffs_of(
     context: &Context,
     provider: &ProviderName,
     document: &DocumentId,
+    drafted: bool,
 ) -> Result<Vec<Key>, WorkflowError> {
     let snapshot = context.ledger.snapshot()?;
+    let is_signed = |it: &Event| {
+        matches!(it.event, EventKind::Signed | EventKind::Amended | EventKind::Backfilled)
+    };
     let read = |_: &Folder, files: &HandoffFiles| {
         let timeline = files.timeline.as_deref().map(Timeline::parse).transpose();
         let timeline = timeline.map_err(|error| format!("timeline.yaml:{error}"))?;
         Ok(timeline.map(|timeline| {
             let events = timeline.events.into_iter();
-            let is_about = |it: &Event| {
-                matches!(it.event, EventKind::Signed | EventKind::Amended | EventKind::Backfilled)
-            };
-            let documents = events.filter(is_about).filter_map(|it| Some((it.via, it.reference?)));
+            let about = events.filter(|it| is_signed(it) || it.event == EventKind::Drafted);
+            let documents = about.filter_map(|it| {
+                let is_signed = is_signed(&it);
+                Some((it.via, it.reference?, is_signed))
+            });
             DocumentsOf { key: timeline.key, documents: documents.collect() }
         }))
     };
-    let kind = Kind { name: "documents", basis: b"", read: &read };
+    let kind = Kind { name: "documents", basis: b"with drafts", read: &read };
     let named = |bytes: &[u8]| memchr::memmem::find(bytes, document.as_str().as_bytes()).is_some();
     let found = select(context, &snapshot, None, &kind, named, |folder, read| match read {
         Ok(found) => {
             let found = found?;
-            let is_it =
-                |(via, id): &(String, String)| via == provider.as_str() && id == document.as_str();
+            let is_it = |(via, id, is_signed): &(String, String, bool)| {
+                via == provider.as_str() && id == document.as_str() && (drafted || *is_signed)
+            };
             found.documents.iter().any(is_it).then_some(Ok(found.key))
         }
         Err(why) => Some(Err(Gap::new(folder().path, why))),
     });
+    let (waiting, gaps) = pending_pull_request::all(context, &snapshot)?;
+    let stands_on = |stored: &Stored| {
+        let mut events = stored.timeline.events.iter().filter(|it| is_signed(it));
+        events.any(|it| {
+            it.via == provider.as_str() && it.reference.as_deref() == Some(document.as_str())
+        })
+    };
+    let waiting = waiting.into_iter().filter(|(_, stored)| stands_on(stored));
+    let mut keys: Vec<Key> = waiting.map(|(key, _)| key).collect();
     let mut unread = found.gaps;
-    let mut keys = Vec::new();
+    unread.extend(gaps);
     for found in found.rows {
         match found {
             Ok(key) => keys.push(key),

@@ -18,7 +18,8 @@ use crate::brief::{
 };
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
-use crate::model::{Key, ObjectId, Remarks};
+use crate::model::{Key, ObjectId, Remarks, Signature};
+use crate::text::{one_line, shorten};
 
 /// What became of a draft.
 #[derive(Debug, Clone)]
@@ -186,7 +187,8 @@ fn write(
         Some(stored) => stored.folder.clone(),
         None => folder_for(&context.config.layout, context.now, &customer, &found.key)?,
     };
-    let unchanged = before.is_some_and(|before| before.json() == brief.json());
+    let goes_on = stored.as_ref().is_some_and(|stored| goes_on(&stored.timeline, found));
+    let unchanged = !goes_on && before.is_some_and(|before| before.json() == brief.json());
     let mut drafted = Drafted {
         key: found.key.clone(),
         path: folder.clone(),
@@ -238,6 +240,76 @@ fn write(
     ))
 }
 
+/// Whether this goes on with a draft where nothing of the brief is new: with one whose
+/// documents were voided, or with a document that it was not made of yet.
+fn goes_on(timeline: &Timeline, found: &Found) -> bool {
+    let (provider, document) = (&found.signature.provider, &found.signature.document_id);
+    let is_deal = found.deal.as_ref().is_some_and(|deal| deal.crm.as_str() == provider.as_str());
+    timeline.is_voided()
+        || !is_deal && !timeline.is_drafted_of(provider.as_str(), document.as_str())
+}
+
+/// The drafts that were made of a document which was not voided since.
+///
+/// # Errors
+/// When the branches or a draft cannot be read.
+pub fn drafts_of(context: &Context, signature: &Signature) -> Result<Vec<Key>, WorkflowError> {
+    let (via, document) = (signature.provider.as_str(), signature.document_id.as_str());
+    let mut keys = Vec::new();
+    for key in context.ledger.draft_keys()? {
+        let Some((_, stored)) = stored_draft(context, &key)? else { continue };
+        let is_signed = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed());
+        if !is_signed && stored.timeline.is_drafted_of(via, document) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+/// Ends the drafts that were made of a document that was voided; gives their keys. What
+/// people answered stays, and another document of the same deal goes on with it.
+///
+/// # Errors
+/// When a draft cannot be read or written.
+pub fn withdraw_drafts(
+    context: &Context,
+    signature: &Signature,
+    what: &str,
+    remarks: &mut Remarks,
+) -> Result<Vec<Key>, WorkflowError> {
+    let drafts = Drafts::look(context, remarks);
+    let keys = drafts_of(context, signature)?;
+    for key in &keys {
+        drafts.combine(key, remarks)?;
+        let Some((branch, mut stored)) = stored_draft(context, key)? else { continue };
+        let mut event = Event::new(context.now, EventKind::Voided, signature.provider.as_str());
+        event.reference = Some(signature.document_id.as_str().to_owned());
+        event.reason = Some(shorten(&one_line(what), 200));
+        stored.timeline.events.push(event);
+        write_timeline(context, key, &branch, &stored, EventKind::Voided)?;
+        drafts.combine(key, remarks)?;
+    }
+    Ok(keys)
+}
+
+/// Says in the request of a draft that nothing is asked any more; `None` where there is
+/// no request.
+///
+/// # Errors
+/// When the draft cannot be read.
+pub async fn say_withdrawn(
+    context: &Context,
+    key: &Key,
+    asking: &dyn Sink,
+) -> Result<Option<Result<Mark, DeliveryError>>, WorkflowError> {
+    let Some((_, stored)) = stored_draft(context, key)? else { return Ok(None) };
+    if stored.timeline.last_via(EventKind::Drafted, asking.via()).is_none() {
+        return Ok(None);
+    }
+    let Some(handoff) = deliveries::handoff_of(context, key, &stored)? else { return Ok(None) };
+    Ok(Some(ask(asking, &handoff, true).await))
+}
+
 /// The draft as the request shows it; links go to its branch.
 fn handoff_of(
     context: &Context,
@@ -285,15 +357,23 @@ fn record(
         Event::new(mark.at.unwrap_or_else(|| context.moment()), EventKind::Drafted, asking.via());
     event.reference = Some(mark.reference.clone());
     stored.timeline.events.push(event);
-    let customer = stored.brief.as_ref().and_then(|brief| brief.view().customer_name());
-    let change = Change::of_handoff(
-        &drafted.path,
-        customer.unwrap_or("customer"),
-        &drafted.key,
-        context.moment(),
-    )
-    .trailer("Handoff-Event", EventKind::Drafted.as_str())
-    .put("timeline.yaml", stored.timeline.to_yaml());
-    context.ledger.lock(LOCK_WAIT)?.commit_on_branch(&drafted.branch, &change)?;
+    write_timeline(context, &drafted.key, &drafted.branch, stored, EventKind::Drafted)?;
     Ok(true)
+}
+
+/// Commits the timeline of a draft on its branch.
+fn write_timeline(
+    context: &Context,
+    key: &Key,
+    branch: &str,
+    stored: &Stored,
+    event: EventKind,
+) -> Result<(), WorkflowError> {
+    let customer = stored.brief.as_ref().and_then(|brief| brief.view().customer_name());
+    let customer = customer.unwrap_or("customer");
+    let change = Change::of_handoff(&stored.folder, customer, key, context.moment())
+        .trailer("Handoff-Event", event.as_str())
+        .put("timeline.yaml", stored.timeline.to_yaml());
+    context.ledger.lock(LOCK_WAIT)?.commit_on_branch(branch, &change)?;
+    Ok(())
 }

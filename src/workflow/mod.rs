@@ -54,7 +54,7 @@ pub use documents::{
     DocumentDecision, DocumentLook, WonLook, decide_for_all, documents_within, is_handed_over,
     look_at_document, look_at_won, record_voided, tell_of_held,
 };
-pub use draft::{Drafted, draft};
+pub use draft::{Drafted, draft, drafts_of, say_withdrawn, withdraw_drafts};
 pub(crate) use drift::compared_properties;
 pub use drift::differences;
 pub use github_workflows::{InstallFrom, check_workflows};

@@ -300,3 +300,11 @@ fn all_wrong_settings_are_told_at_once() {
     }
     assert!(places.len() >= 12, "{places:?}");
 }
+
+#[test]
+fn a_command_waits_two_hours_for_a_crm_unless_it_is_told_otherwise() {
+    let run = |text: &str| Config::parse(text.as_bytes()).expect("settings").limits.run;
+    let hours = |hours: u64| Some(std::time::Duration::from_secs(hours * 3600));
+    assert_eq!(run("version: 1\n"), hours(2));
+    assert_eq!(run("version: 1\nlimits: {run: 5h}\n"), hours(5));
+}

@@ -388,6 +388,29 @@ fn deals_with_briefs_under_another_crm_s_name_are_not_called_missing() {
     assert!(!report["findings"].to_string().contains("missing-handoff"), "{}", report["findings"]);
 }
 
+#[test]
+fn a_deal_of_zoho_is_one_deal_by_its_export_and_by_its_api() {
+    let export = "Record Id,Deal Name,Stage,Closing Date,Amount,Account Name\nzcrm_4876876000000123456,A,Closed Won,2026-11-27,5,Acme\n";
+    let answer = json!({"data": [{"id": "4876876000000123456", "Deal_Name": "A", "Stage": "Closed Won",
+        "Closing_Date": "2026-11-27", "Amount": 5, "Account_Name": {"name": "Acme", "id": "7"}}],
+        "info": {"more_records": false}});
+    let sandbox = ledger("deals.csv", export.as_bytes(), "", "");
+    sandbox.write("l/deals.json", answer.to_string());
+    let backfill = ["--now", NOON, "backfill", "--deals"];
+    sandbox.handoff("l", &[&backfill[..], &["deals.csv"]].concat()).exits(0);
+    let briefs = names_below(&sandbox, "l/briefs");
+    assert_eq!(briefs.len(), 1, "{briefs:?}");
+    assert!(briefs[0].ends_with("--zoho-4876876000000123456"), "{briefs:?}");
+    sandbox.handoff("l", &[&backfill[..], &["deals.json"]].concat());
+    assert_eq!(names_below(&sandbox, "l/briefs"), briefs, "no second brief is made");
+    for file in ["deals.csv", "deals.json"] {
+        let report = audit(&sandbox, file, &[]).json();
+        let key = report["deals"][0]["key"].as_str();
+        assert_eq!(key, Some("zoho-4876876000000123456"), "{file}: {report}");
+        assert_eq!(report["summary"]["missing"], 0, "{file}: {}", report["summary"]);
+    }
+}
+
 /// The names of all folders two below the year's.
 fn names_below(sandbox: &Sandbox, folder: &str) -> Vec<String> {
     let mut folders = vec![sandbox.join(folder)];

@@ -261,6 +261,25 @@ fn a_document_that_went_out_drafts_and_its_completion_lands_the_same_brief() {
     run(&sandbox, &["draft", &completed]).exits(4);
     let drafted = run(&sandbox, &["draft", &sent, "--format", "json"]).exits(0).json();
     assert_eq!(drafted["key"], "pandadoc-f9cbjks4zas6nu629cuowb");
+
+    // Voided, it is nobody's to answer; sent once more, it goes on.
+    let standing = || {
+        let key = drafted["key"].as_str().unwrap();
+        let status = run(&sandbox, &["status", key, "--format", "json"]).exits(0).json();
+        status["handoffs"][0]["standing"].as_str().unwrap().to_owned()
+    };
+    payload[0]["data"]["status"] = json!("document.voided");
+    let voided = sandbox.write("voided.json", payload.to_string()).display().to_string();
+    let ended = run(&sandbox, &["sign", &voided]).exits(0);
+    assert!(ended.stdout.contains("its document was voided"), "{}", ended.stdout);
+    assert_eq!(standing(), "voided");
+    run(&sandbox, &["sign", &voided]).exits(4);
+    let again = run(&sandbox, &["draft", &sent, "--format", "json"]).exits(0).json();
+    assert_eq!((&again["created"], again["commit"].is_string()), (&json!(false), true), "{again}");
+    assert_eq!(standing(), "draft");
+    let same = run(&sandbox, &["draft", &sent, "--format", "json"]).exits(0).json();
+    assert_eq!(same["commit"], Value::Null, "nothing is new: {same}");
+
     let signed = run(&sandbox, &["sign", &completed, "--format", "json"]).exits(0).json();
     assert_eq!((&signed["key"], &signed["path"]), (&drafted["key"], &drafted["path"]));
     assert_eq!(signed["created"], true);

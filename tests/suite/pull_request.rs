@@ -240,6 +240,22 @@ async fn what_people_do_before_the_merge_is_kept_on_the_branch_and_lands_with_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_void_of_a_document_reaches_a_brief_that_waits_for_its_merge() {
+    let setup = Setup::new().await;
+    setup.sign();
+    let text = fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let mut event: Value = serde_json::from_str(&text).unwrap();
+    event[0]["data"]["status"] = json!("document.voided");
+    event[0]["data"]["linked_objects"] = json!([]);
+    event[0]["data"]["metadata"] = json!({});
+    let voided = setup.sandbox.write("voided.json", event.to_string()).display().to_string();
+    let said = setup.run(&["sign", &voided]);
+    assert!(said.stdout.contains("its document was voided"), "{}{}", said.stdout, said.stderr);
+    assert_eq!(setup.kinds().iter().filter(|kind| *kind == "voided").count(), 1);
+    setup.run(&["sign", &voided]).exits(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_remote_the_brief_is_safe_here_and_the_next_run_goes_on() {
     let setup = Setup::new().await;
     setup.sandbox.git("ledger", &["remote", "set-url", "origin", "../nowhere.git"]);

@@ -471,6 +471,44 @@ fn one_document_is_one_handoff_whether_or_not_it_names_its_deal_first() {
 }
 
 #[test]
+fn a_template_keeps_an_nda_out_and_the_contract_behind_it_is_told_for_each_deal() {
+    let sandbox = ledger();
+    let more = "201,Acme - New,Closed Won,2026-11-02 10:00,Rae Rep,9000,USD,true,Acme,none\n";
+    sandbox.write("ledger/deals.csv", format!("{DEALS}{more}"));
+    let file = sandbox.join("ledger/handoff.yaml");
+    let rule = "{when: \"signature.template == 'NDA'\", is: ignored, reason: an NDA}";
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{config}\ndocuments:\n  - {rule}\n")).unwrap();
+    let nda = event(|data| {
+        data["id"] = json!("n1");
+        data["template"] = json!({"id": "t2", "name": "NDA"});
+    });
+    let ran = signed_from(&sandbox, &nda, &[]).exits(4);
+    assert!(ran.stderr.contains("an NDA"), "{}", ran.stderr);
+    assert!(keys(&sandbox).is_empty() && !sandbox.join("ledger/outbox").exists());
+
+    let of_deal = |id: &str| json!({"id": "x", "provider": "hubspot", "entity_type": "deal", "entity_id": id});
+    let order = event(|data| {
+        data["id"] = json!("o1");
+        data["metadata"] = json!({});
+        data["linked_objects"] = json!([of_deal("18640329741"), of_deal("201")]);
+    });
+    signed_from(&sandbox, &order, &[]).exits(0);
+    let mut both = keys(&sandbox);
+    both.sort();
+    assert_eq!(both, ["hubspot-18640329741", "hubspot-201"]);
+    for key in both {
+        let brief = brief(&sandbox, &key);
+        assert!(
+            brief.contains("document_id: o1") && !brief.contains("document_id: n1"),
+            "{key}: {brief}"
+        );
+        let told = fs::read_dir(sandbox.join("ledger/outbox").join(&key)).unwrap().count();
+        assert!(told > 1, "{key}: {told}");
+    }
+}
+
+#[test]
 fn a_renewal_is_a_handoff_of_its_own_and_no_duplicate() {
     let sandbox = ledger();
     let file = sandbox.join("ledger/handoff.yaml");

@@ -1,14 +1,17 @@
 //! Documents that went out: a draft each, where the provider's settings say
-//! so, and the request that asks the rep for what is missing.
+//! so, and the request that asks the rep for what is missing. Those that were voided
+//! end their drafts.
+
+use std::collections::BTreeSet;
 
 use super::super::invocation::Invocation;
 use super::super::open::{DraftSinks, open_draft_sinks};
 use super::{failed, remark, worsen};
 use crate::deliver::DeliveryError;
 use crate::intake::{News, Task, WorkVerdict};
-use crate::model::{Signature, SignatureEvent};
+use crate::model::{DocumentId, Key, Signature, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Context, DealSource, DocumentLook, WorkflowError};
+use crate::workflow::{self, Context, DealSource, DocumentLook, Remarks, WorkflowError};
 
 /// Writes or renews the drafts of everything that went out. The same again
 /// makes nothing new.
@@ -37,11 +40,65 @@ pub(super) async fn write(
     }
 }
 
-/// Leaves drafts for later: the ledger's remote does not answer.
-pub(super) fn wait(tasks: &[Task], verdicts: &mut [WorkVerdict]) {
+/// Ends the drafts of documents that were voided; gives these documents.
+pub(super) async fn withdraw(
+    invocation: &Invocation,
+    context: &Context,
+    tasks: &[Task],
+    verdicts: &mut [WorkVerdict],
+) -> BTreeSet<DocumentId> {
+    let mut documents = BTreeSet::new();
     for (task, verdict) in tasks.iter().zip(verdicts) {
         let News::Signatures(events) = &task.news else { continue };
-        if events.iter().any(|event| matches!(event, SignatureEvent::Sent(_))) {
+        for event in events {
+            let SignatureEvent::Voided { signature, what } = event else { continue };
+            let mut remarks = Remarks::default();
+            let keys = workflow::withdraw_drafts(context, signature, what, &mut remarks);
+            let keys = keys.unwrap_or_else(|error| {
+                worsen(verdict, failed(&error));
+                Vec::new()
+            });
+            remark(keys.first(), &remarks);
+            for key in keys {
+                documents.insert(signature.document_id.clone());
+                let what = terminal(what);
+                tracing::info!(key = key.as_str(), what, "a draft whose document was voided ends");
+                say_withdrawn(invocation, context, &key).await;
+            }
+        }
+    }
+    documents
+}
+
+/// The draft is ended; that its request goes on asking is only said.
+async fn say_withdrawn(invocation: &Invocation, context: &Context, key: &Key) {
+    let why = match open(invocation, context) {
+        Ok(DraftSinks { asking: Some(asking), .. }) => {
+            match workflow::say_withdrawn(context, key, asking.as_ref()).await {
+                Ok(None | Some(Ok(_))) => return,
+                Ok(Some(Err(error))) => error.to_string(),
+                Err(error) => error.to_string(),
+            }
+        }
+        Ok(_) => return,
+        Err(why) => why,
+    };
+    let why = terminal(&why);
+    tracing::warn!(key = key.as_str(), why, "the request of the draft does not say that it ended");
+}
+
+/// Leaves drafts for later: the ledger's remote does not answer.
+pub(super) fn wait(context: &Context, tasks: &[Task], verdicts: &mut [WorkVerdict]) {
+    let waits = |event: &SignatureEvent| match event {
+        SignatureEvent::Sent(_) => true,
+        SignatureEvent::Voided { signature, .. } => {
+            workflow::drafts_of(context, signature).is_ok_and(|keys| !keys.is_empty())
+        }
+        _ => false,
+    };
+    for (task, verdict) in tasks.iter().zip(verdicts) {
+        let News::Signatures(events) = &task.news else { continue };
+        if events.iter().any(waits) {
             worsen(verdict, WorkVerdict::Again("the ledger's remote does not answer".to_owned()));
         }
     }

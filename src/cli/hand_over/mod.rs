@@ -20,7 +20,7 @@ use crate::brief::EventKind;
 use crate::config::FILE_NAME;
 use crate::intake::{Counter, Degraded, Handler, News, ServiceMetrics, Task, WorkVerdict};
 use crate::ledger::Ledger;
-use crate::model::{HeldDocument, Key, Remarks, SignatureEvent};
+use crate::model::{DocumentId, HeldDocument, Key, Remarks, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::time::Clock;
 use crate::workflow::{
@@ -59,16 +59,19 @@ impl Handler for LedgerHandler {
         let mut verdicts = vec![WorkVerdict::Done; tasks.len()];
         let answers = self.publish(&context, true).await;
         let mut keys = sign(&context, tasks, &mut verdicts).await;
+        let mut withdrawn = BTreeSet::new();
         if answers {
             // A draft is of use where the rep can answer it, which is on the remote.
             context.push = self.push;
             drafts::write(&self.invocation, &context, tasks, &mut verdicts).await;
+            let invocation = &self.invocation;
+            withdrawn = drafts::withdraw(invocation, &context, tasks, &mut verdicts).await;
             context.push = false;
         } else {
-            drafts::wait(tasks, &mut verdicts);
+            drafts::wait(&context, tasks, &mut verdicts);
         }
         for (task, verdict) in tasks.iter().zip(&mut verdicts) {
-            keys.extend(voided(&context, task, verdict));
+            keys.extend(voided(&context, task, verdict, &withdrawn));
         }
         keys.sort();
         keys.dedup();
@@ -286,8 +289,14 @@ async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [WorkVerdict]) -
     keys
 }
 
-/// Records documents that were voided; gives the handoffs that stand on them.
-fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) -> Vec<Key> {
+/// Records documents that were voided; gives the handoffs that stand on them. Of
+/// `withdrawn` a draft was made, which has ended.
+fn voided(
+    context: &Context,
+    task: &Task,
+    verdict: &mut WorkVerdict,
+    withdrawn: &BTreeSet<DocumentId>,
+) -> Vec<Key> {
     let News::Signatures(events) = &task.news else { return Vec::new() };
     let mut all = Vec::new();
     for event in events {
@@ -298,7 +307,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) -> Vec<Key>
             worsen(verdict, failed(&error));
             Vec::new()
         });
-        if keys.is_empty() {
+        if keys.is_empty() && !withdrawn.contains(&signature.document_id) {
             let document = &signature.document_id;
             let why = format!("no handoff stands on document {document}, which was voided");
             tracing::info!(what = terminal(what), "{}", terminal(&why));

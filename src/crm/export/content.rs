@@ -219,6 +219,28 @@ fn from_zip(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Problem> {
         .map(|name| name.map(std::borrow::Cow::into_owned))
         .collect::<Result<_, _>>()
         .map_err(broken)?;
+    let has = |part: &str| names.iter().any(|name| name == part);
+    for (part, what, help) in [
+        (
+            "word/document.xml",
+            "a Word document",
+            "Copy the table into a spreadsheet and save it as .xlsx or CSV.",
+        ),
+        (
+            "ppt/presentation.xml",
+            "a presentation",
+            "Name a CSV or JSON export of the deals, or a workbook (.xlsx).",
+        ),
+        (
+            "Index/Document.iwa",
+            "a document of Apple's Numbers, Pages or Keynote",
+            "Export it from there as CSV or Excel.",
+        ),
+    ] {
+        if has(part) {
+            return Err(Problem::file(format!("This is {what}, not a table of deals")).help(help));
+        }
+    }
     if names.iter().any(|name| name == "[Content_Types].xml" || name == "content.xml") {
         // A workbook's reader trusts its sizes, so they are counted first.
         let mut left = LARGEST_WORKBOOK;
@@ -468,10 +490,41 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
             .help("Sign in and download the export again, as CSV."),
         );
     }
+    let fault = ["faultstring", "message"].iter().find_map(|name| {
+        let (_, rest) = start.split_once(&format!("<{name}>"))?;
+        // Lower case has the same length here: only a fault in ASCII is quoted.
+        let at = start.len() - rest.len();
+        let said = written.get(at..at + rest.find('<')?)?;
+        (start.is_ascii() && !said.trim().is_empty()).then(|| said.trim().to_owned())
+    });
+    if let Some(said) = fault.filter(|_| is_markup) {
+        return Some(
+            Problem::file(format!("This is an API's error, not its deals: {}", quoted(&said)))
+                .help(ASK_AGAIN),
+        );
+    }
     if start.starts_with("<?xml") || (is_markup && start.contains("</")) {
         return Some(
             Problem::file("This is an XML file, not a table of deals")
                 .help("Export the deals as CSV."),
+        );
+    }
+    // A line of headers in which Airbyte keeps all fields in one column.
+    let first = start.lines().next().unwrap_or_default();
+    if first.contains("_airbyte_data") && !start.starts_with(['{', '[']) {
+        return Some(raw_airbyte());
+    }
+    let above_blank = start.replace("\r\n", "\n");
+    let above_blank = above_blank.split("\n\n").next().unwrap_or_default();
+    let has_line = |name: &str| above_blank.lines().any(|line| line.starts_with(name));
+    if has_line("mime-version:") && has_line("content-type:") {
+        return Some(
+            Problem::file(
+                "This is a mail or a web page saved in one file (MHTML), not a table of deals",
+            )
+            .help(
+                "Open it in a spreadsheet and save it as .xlsx or CSV, or export the deals as CSV.",
+            ),
         );
     }
     if head.get(257..262) == Some(b"ustar") {
@@ -496,7 +549,6 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
         (b"Rar!", "a RAR archive"),
         (b"PK\x05\x06", "an empty zip archive"),
         (b"{\\rtf", "a text document (RTF)"),
-        (b"MIME-Version:", "a mail or a saved web page (MHTML)"),
         (b"Received:", "a mail"),
         (b"[InternetShortcut]", "a link to a page"),
         (b"\x89PNG", "a picture"),
@@ -511,6 +563,9 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
     }
     None
 }
+
+const ASK_AGAIN: &str =
+    "Ask the API again with valid credentials, and save its answer once it lists deals.";
 
 /// Names under which APIs put what went wrong, the clearest words first.
 const FAULTS: [&str; 14] = [
@@ -533,12 +588,26 @@ const FAULTS: [&str; 14] = [
 /// What an object is that holds neither a list of records nor one: an API's
 /// error, in its words, or something else.
 pub(super) fn error_answer(answer: &serde_json::Map<String, Value>) -> Problem {
+    let has = |name: &str| answer.contains_key(name);
+    let is_text = |name: &str| answer.get(name).is_some_and(Value::is_string);
+    if has("_airbyte_data") {
+        return raw_airbyte();
+    }
+    if is_text("type")
+        && (is_text("stream") && (has("schema") || has("record")) || has("bookmarks"))
+    {
+        return Problem::file("These are messages of a Singer tap, not a list of deals")
+            .help("Give them to a target that writes files, such as target-csv, and name the file that it writes.");
+    }
+    if has("factMap") && has("reportMetadata") {
+        return Problem::file("This is a report as Salesforce's Reports API gives it: it holds cells without the fields that they are of")
+            .help("Export the report in Salesforce (Export, Details Only, .csv), or save what a query gives: `sf data query --result-format csv`.");
+    }
     match fault_in(&Value::Object(answer.clone()), 3) {
-        Some(words) => Problem::file(format!(
-            "This is an API's error, not its deals: {}",
-            quoted(&words)
-        ))
-        .help("Ask the API again with valid credentials, and save its answer once it lists deals."),
+        Some(words) => {
+            Problem::file(format!("This is an API's error, not its deals: {}", quoted(&words)))
+                .help(ASK_AGAIN)
+        }
         None => {
             let names: Vec<String> = answer.keys().take(20).map(|name| quoted(name)).collect();
             let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
@@ -547,6 +616,12 @@ pub(super) fn error_answer(answer: &serde_json::Map<String, Value>) -> Problem {
             )
         }
     }
+}
+
+/// Airbyte's raw data, which has a record once for each sync in which it changed.
+fn raw_airbyte() -> Problem {
+    Problem::file("This is Airbyte's raw data: it has each record once for each time that it was read, all fields in `_airbyte_data`")
+        .help("Export the stream's own table, which has a column for each field, or set the destination's flattening to the root level.")
 }
 
 /// The words of a fault, from whichever name has them.

@@ -136,6 +136,8 @@ fn uuid_like(id: &str) -> bool {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Words {
+    /// Whether stages have the number of their pipeline before them: `C1:WON`.
+    behind_pipeline: bool,
     open: Vec<String>,
     won: Vec<String>,
     lost: Vec<String>,
@@ -144,10 +146,18 @@ pub(super) struct Words {
 impl Words {
     /// The outcome of a word in lower case.
     pub(super) fn outcome(&self, word: &str) -> Option<Outcome> {
+        let word = match word.strip_prefix('c').and_then(|rest| rest.split_once(' ')) {
+            Some((number, stage)) if self.behind_pipeline && is_number(number) => stage,
+            _ => word,
+        };
         [(&self.open, Outcome::Open), (&self.won, Outcome::Won), (&self.lost, Outcome::Lost)]
             .into_iter()
             .find_map(|(words, outcome)| words.iter().any(|it| it == word).then_some(outcome))
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// How probabilities are written.
@@ -217,7 +227,8 @@ pub(super) static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
         "freshsales",
         "monday",
         "insightly",
-        "activecampaign"
+        "activecampaign",
+        "bitrix24"
     ]
 });
 
@@ -243,8 +254,12 @@ const TABLE_NAMES: [&str; 5] = ["opportunities", "opportunity", "deals", "deal",
 
 impl Forms {
     pub(super) fn of(header: &str) -> Self {
+        let written = normal(header);
         let mut apart = String::new();
         let mut before = ' ';
+        // `deal-stage` as `deal stage`, where no space says that the hyphen is in a word.
+        let is_kebab = !header.trim().contains(char::is_whitespace);
+        let header = if is_kebab { header.replace('-', " ") } else { header.to_owned() };
         for c in header.chars() {
             if c.is_uppercase() && before.is_lowercase() {
                 apart.push(' ');
@@ -252,7 +267,6 @@ impl Forms {
             apart.push(c);
             before = c;
         }
-        let written = normal(header);
         let plain = without_marks(&written);
         let named = TABLE_NAMES.iter().find_map(|name| plain.strip_prefix(name));
         let bare = named

@@ -89,7 +89,12 @@ pub(super) fn read_id(cell: &str) -> Result<Option<String>, IdFault> {
         return Ok(None);
     }
     let visible = |c: char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}');
-    let mut id: String = cell.chars().filter(|c| visible(*c)).collect();
+    // Digits and letters as wide as Chinese ones, of an input method.
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    };
+    let mut id: String = cell.chars().filter(|c| visible(*c)).map(narrow).collect();
     id = id.trim().to_owned();
     if let Some(inner) = id.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         id = inner.trim().to_owned();
@@ -423,6 +428,7 @@ mod tests {
             ("101", Ok(None)),
             ("006Hs00000aB1cD", Ok(None)),
             ("\u{200b}101", Ok(Some("101"))),
+            ("３１８７", Ok(Some("3187"))),
             ("'00101", Ok(Some("00101"))),
             ("=\"00123\"", Ok(Some("00123"))),
             ("31,874,500,101", Ok(Some("31874500101"))),

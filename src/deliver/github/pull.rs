@@ -238,9 +238,12 @@ impl Sink for GithubPull {
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let text = self.text(handoff)?;
         let mut remarks = Remarks::default();
-        let open =
-            self.find(&Self::branch(handoff)).await?.into_iter().find(|pull| pull.state == "open");
-        let pull = match open {
+        let mut found = self.find(&Self::branch(handoff)).await?;
+        // Of a draft that has ended nothing is asked: one that was closed stays so.
+        let ended = self.purpose == Purpose::Draft && handoff.timeline.is_voided();
+        let open = found.iter().position(|pull| pull.state == "open");
+        let open = open.or((ended && !found.is_empty()).then_some(0));
+        let pull = match open.map(|at| found.swap_remove(at)) {
             // What a draft lacks changes; its checklist follows.
             Some(pull) if self.purpose == Purpose::Task && self.marked(handoff, &pull) => pull,
             Some(pull) => {

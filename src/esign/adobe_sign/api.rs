@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{AdobeSign, TITLE, TOKEN};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, rows_of};
 use crate::esign::{blank, deal_refs, metadata};
-use crate::http::Page;
+use crate::http::{Limits, Page};
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer, UnreadFact};
 use crate::webhook::json;
 
@@ -120,13 +120,19 @@ impl AdobeSignApi {
     ///
     /// # Errors
     /// When token or access point are missing.
-    pub(super) fn new(provider: AdobeSign, secrets: &Secrets) -> Result<Self, FetchError> {
+    pub(super) fn new(
+        provider: AdobeSign,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Self, FetchError> {
         let base = provider.settings.base_url.clone().ok_or(FetchError::NoSetting {
             provider: TITLE,
             setting: "esign.adobe_sign.base_url",
             help: "it is the apiAccessPoint that GET https://api.adobesign.com/api/rest/v6/baseUris gives, such as https://api.na1.adobesign.com",
         })?;
-        let api = ProviderApi::new(TITLE, TOKEN, base, secrets, |token| format!("Bearer {token}"))?;
+        let api = ProviderApi::new(TITLE, TOKEN, base, secrets, limits, |token| {
+            format!("Bearer {token}")
+        })?;
         Ok(Self { api, provider })
     }
 

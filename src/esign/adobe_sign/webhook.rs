@@ -10,6 +10,7 @@ use super::api::AdobeSignApi;
 use super::{AdobeSign, CLIENT_ID, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
+use crate::http::Limits;
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{
     self, DeliveryId, Malformed, Rejection, Reply, Request, Route, RouteNames, json, mac,
@@ -142,7 +143,11 @@ impl Provider for AdobeSign {
         self.events(&json::read(body)?)
     }
 
-    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(AdobeSignApi::new(self.clone(), secrets)?)))
+    fn fetcher(
+        &self,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(AdobeSignApi::new(self.clone(), secrets, limits)?)))
     }
 }

@@ -8,7 +8,7 @@ use super::{DocuSign, TITLE, TOKEN};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, moment, rows_of};
 use crate::esign::provider::signature_of_mut;
 use crate::esign::{blank, metadata};
-use crate::http::Page;
+use crate::http::{Limits, Page};
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
 use crate::text;
 use crate::webhook::json;
@@ -223,7 +223,11 @@ impl DocuSignApi {
     /// # Errors
     /// When token, host or account are missing. The host is never taken from a
     /// message.
-    pub(super) fn new(provider: DocuSign, secrets: &Secrets) -> Result<Self, FetchError> {
+    pub(super) fn new(
+        provider: DocuSign,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Self, FetchError> {
         let base = provider.settings.base_url.clone().ok_or(FetchError::NoSetting {
             provider: TITLE,
             setting: "esign.docusign.base_url",
@@ -234,7 +238,9 @@ impl DocuSignApi {
             setting: "esign.docusign.account_id",
             help: "it is the API account id on the \"Apps and Keys\" page",
         })?;
-        let api = ProviderApi::new(TITLE, TOKEN, base, secrets, |token| format!("Bearer {token}"))?;
+        let api = ProviderApi::new(TITLE, TOKEN, base, secrets, limits, |token| {
+            format!("Bearer {token}")
+        })?;
         Ok(Self { api, provider, account: encoded(&account) })
     }
 

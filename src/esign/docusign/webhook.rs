@@ -11,6 +11,7 @@ use super::{DocuSign, HMAC_KEY, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::metadata;
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
+use crate::http::Limits;
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{
     self, DeliveryId, Malformed, Rejection, Request, Route, RouteNames, json, mac,
@@ -201,8 +202,12 @@ impl Provider for DocuSign {
         self.events(body)
     }
 
-    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(DocuSignApi::new(self.clone(), secrets)?)))
+    fn fetcher(
+        &self,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(DocuSignApi::new(self.clone(), secrets, limits)?)))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{DropboxSign, KEY, TITLE};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, rows_of};
 use crate::esign::provider::signature_of_mut;
 use crate::esign::{blank, metadata};
-use crate::http::{BaseUrl, Page};
+use crate::http::{BaseUrl, Limits, Page};
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
 use crate::webhook::json;
 
@@ -102,11 +102,15 @@ impl DropboxSignApi {
     ///
     /// # Errors
     /// When there is no key.
-    pub(super) fn new(provider: DropboxSign, secrets: &Secrets) -> Result<Self, FetchError> {
+    pub(super) fn new(
+        provider: DropboxSign,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Self, FetchError> {
         let base = provider.settings.base_url.clone().unwrap_or_else(|| {
             BaseUrl::parse("https://api.hellosign.com/v3").expect("a valid address")
         });
-        let api = ProviderApi::new(TITLE, KEY, base, secrets, |key| {
+        let api = ProviderApi::new(TITLE, KEY, base, secrets, limits, |key| {
             // The key is the user's name, and the password is empty.
             let pair = base64::engine::general_purpose::STANDARD.encode(format!("{key}:"));
             format!("Basic {pair}")

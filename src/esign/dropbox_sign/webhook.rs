@@ -12,6 +12,7 @@ use super::{DropboxSign, KEY, TITLE, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::metadata;
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
+use crate::http::Limits;
 use crate::model::{Secrets, SignatureEvent};
 use crate::text;
 use crate::webhook;
@@ -232,8 +233,12 @@ impl Provider for DropboxSign {
         }
     }
 
-    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(DropboxSignApi::new(self.clone(), secrets)?)))
+    fn fetcher(
+        &self,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(DropboxSignApi::new(self.clone(), secrets, limits)?)))
     }
 }
 

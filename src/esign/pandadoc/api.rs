@@ -11,7 +11,7 @@ use super::{API_KEY, PandaDoc, TITLE};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, moment, rows_of};
 use crate::esign::metadata::total;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::http::{BaseUrl, Page};
+use crate::http::{BaseUrl, Limits, Page};
 use crate::model::{DocumentId, Evidence, Money, Secrets, Signature, SignatureEvent, Signer};
 use crate::text;
 use crate::webhook::json;
@@ -272,11 +272,17 @@ impl PandaDocApi {
     ///
     /// # Errors
     /// When there is no key.
-    pub(super) fn new(provider: PandaDoc, secrets: &Secrets) -> Result<Self, FetchError> {
+    pub(super) fn new(
+        provider: PandaDoc,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Self, FetchError> {
         let base = provider.settings.base_url.clone().unwrap_or_else(|| {
             BaseUrl::parse("https://api.pandadoc.com").expect("a valid address")
         });
-        let api = ProviderApi::new(TITLE, API_KEY, base, secrets, |key| format!("API-Key {key}"))?;
+        let api = ProviderApi::new(TITLE, API_KEY, base, secrets, limits, |key| {
+            format!("API-Key {key}")
+        })?;
         Ok(Self { api, provider, folders: Arc::default() })
     }
 

@@ -8,6 +8,7 @@ use super::api::PandaDocApi;
 use super::{API_KEY, PandaDoc, TITLE, WEBHOOK_KEY, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
+use crate::http::Limits;
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{
     self, DeliveryId, Malformed, Rejection, Request, Route, RouteNames, json, mac,
@@ -136,8 +137,12 @@ impl Provider for PandaDoc {
         self.events(&json::read(body)?)
     }
 
-    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(PandaDocApi::new(self.clone(), secrets)?)))
+    fn fetcher(
+        &self,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(PandaDocApi::new(self.clone(), secrets, limits)?)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use handoff::esign::{Authenticity, DeliveryId, FetchError, Fetcher, Providers, Verified, confirm};
+use handoff::http::Limits;
 use handoff::model::{DocumentId, Secrets, Signature, SignatureEvent};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path, query_param};
@@ -32,7 +33,8 @@ fn providers_at(server: &MockServer) -> Providers {
 pub(super) fn fetcher(server: &MockServer, name: &str) -> Box<dyn Fetcher> {
     let providers = providers_at(server);
     let provider = providers.by_name(name).expect("a provider");
-    provider.fetcher(&secrets()).expect("its secret is set").expect("it has an API")
+    let api = provider.fetcher(&secrets(), Limits::default());
+    api.expect("its secret is set").expect("it has an API")
 }
 
 async fn answer(server: &MockServer, at: &str, body: &Value) {

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use handoff::esign::{BODY_LIMIT, Received, Rejection};
+use handoff::http::Limits;
 use http::Method;
 
 use super::samples::{Sample, all, now, providers, sample};
@@ -265,7 +266,7 @@ fn a_docusign_key_that_was_copied_badly_is_said_to_be_that() {
 fn what_an_api_needs_is_named() {
     let none = handoff::model::Secrets::default();
     for provider in providers().iter() {
-        let told = match provider.fetcher(&none) {
+        let told = match provider.fetcher(&none, Limits::default()) {
             Err(error) => error.to_string(),
             Ok(api) => {
                 assert!(api.is_none(), "{}", provider.name());

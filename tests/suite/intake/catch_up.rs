@@ -1,10 +1,11 @@
 //! `handoff catch-up`: what never arrived.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::server::{briefs, ledger};
 use crate::sandbox::{Sandbox, fixture};
@@ -107,4 +108,31 @@ fn a_provider_that_cannot_be_asked_is_no_clean_result() {
         .exits(2);
     assert!(ran.stderr.contains("no API"), "{}", ran.stderr);
     sandbox.handoff("ledger", &["catch-up", "--since", "2027-01-01T00:00:00Z"]).exits(2);
+
+    // A list whose pages are always new ends with the time of the run.
+    let endless = |request: &Request| {
+        let page = request.url.query_pairs().find(|(name, _)| name == "page");
+        let page = page.map_or_else(|| "1".to_owned(), |(_, page)| page.into_owned());
+        let row = |at: u32| {
+            json!({"id": format!("{page}-{at}"), "name": "Order", "status": "document.completed",
+                   "date_completed": "2026-10-14T15:43:53.877522Z", "version": "2"})
+        };
+        let rows: Vec<Value> = (0..100).map(row).collect();
+        ResponseTemplate::new(200)
+            .set_body_json(json!({"results": rows}))
+            .set_delay(Duration::from_millis(50))
+    };
+    runtime.block_on(async {
+        server.reset().await;
+        let list = Mock::given(method("GET")).and(path("/public/v1/documents"));
+        list.respond_with(endless).mount(&server).await;
+    });
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\nlimits: {{run: 1s}}\n")).unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "a limit"]);
+    let line = ["catch-up", "--since", SINCE, "--dry-run"];
+    let ran =
+        sandbox.handoff_with("ledger", &line, &[("PANDADOC_API_KEY", "key-of-tests")]).exits(3);
+    assert!(ran.stderr.contains("longer than `limits.run`"), "{}", ran.stderr);
 }

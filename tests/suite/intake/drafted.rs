@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::catch_up::runtime;
-use super::server::{KEY, Running, briefs, pandadoc};
+use super::server::{KEY, Running, briefs, eventually, pandadoc};
 use crate::draft::{PULL, github};
 use crate::sandbox::{Sandbox, fixture};
 
@@ -41,9 +41,12 @@ fn ledger(drafts: bool, github: &str) -> Sandbox {
     sandbox
 }
 
-fn payload(status: &str) -> Vec<u8> {
+const DOCUMENT: &str = "f9CbJKS4ZAs6nU629cuowb";
+
+fn payload(id: &str, status: &str) -> Vec<u8> {
     let text = fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
     let mut event: Value = serde_json::from_str(&text).unwrap();
+    event[0]["data"]["id"] = json!(id);
     event[0]["data"]["status"] = json!(status);
     event.to_string().into_bytes()
 }
@@ -55,7 +58,12 @@ fn serve(sandbox: &Sandbox) -> Running {
 
 #[track_caller]
 fn tell(server: &Running, event: &str, status: &str) {
-    let answer = pandadoc(server.address(), KEY, event, &payload(status)).unwrap();
+    tell_of(server, DOCUMENT, event, status);
+}
+
+#[track_caller]
+fn tell_of(server: &Running, document: &str, event: &str, status: &str) {
+    let answer = pandadoc(server.address(), KEY, event, &payload(document, status)).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
     let health = server.wait_until_idle();
     assert_eq!(health["inbox"]["failed"], 0, "{health}\n{}", server.log());
@@ -104,4 +112,61 @@ fn without_the_setting_a_sent_document_makes_nothing() {
         sandbox.git("remote.git", &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
     assert_eq!(heads.trim(), "main");
     assert_eq!(fake.count("POST", "/repos/acme/handoffs/pulls"), 0);
+
+    // Settings of providers are read again by and by, without a signal.
+    let file = sandbox.join("ledger/handoff.yaml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, config.replace("drafts: false", "drafts: true")).unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "drafts"]);
+    let mut number = 1;
+    eventually("the draft", || {
+        number += 1;
+        tell(&server, &format!("e{number}"), "document.sent");
+        (fake.count("POST", "/repos/acme/handoffs/pulls") == 1).then_some(())
+    });
+}
+
+#[test]
+fn a_draft_ends_with_its_document_and_another_one_goes_on_with_it() {
+    let runtime = runtime();
+    let (fake, pulls) = runtime.block_on(github());
+    let sandbox = ledger(true, &fake.url);
+    let server = serve(&sandbox);
+    let standing = || {
+        let key = BRANCH.trim_start_matches("handoff/");
+        let status = sandbox.handoff("ledger", &["status", key, "--format", "json"]).exits(0);
+        let row = status.json()["handoffs"][0].clone();
+        let events = row["events"].as_array().unwrap().clone();
+        (row["standing"].as_str().unwrap().to_owned(), events)
+    };
+    let asked = || pulls.lock().unwrap()[0]["body"].as_str().unwrap().to_owned();
+    let on_remote = || sandbox.git("remote.git", &["rev-parse", BRANCH]);
+    tell(&server, "e1", "document.sent");
+    assert_eq!(standing().0, "draft");
+    assert!(asked().contains("What is missing"), "{}", asked());
+
+    tell(&server, "e2", "document.voided");
+    let (ended, events) = standing();
+    let last = events.last().unwrap();
+    assert_eq!((ended.as_str(), &last["event"]), ("voided", &json!("voided")), "{events:?}");
+    assert_eq!((&last["ref"], &last["reason"]), (&json!(DOCUMENT), &json!("voided")));
+    assert!(asked().contains("will not be signed (voided)"), "{}", asked());
+    assert!(!asked().contains("What is missing"), "{}", asked());
+    let open = sandbox.handoff("ledger", &["status"]);
+    assert!(!open.stdout.contains("draft, not signed yet"), "{}", open.stdout);
+    let there = on_remote();
+    tell(&server, "e3", "document.declined");
+    assert_eq!(on_remote(), there, "it ends once");
+
+    // Another document of the deal goes on with it, though nothing of the brief is new.
+    tell_of(&server, "second", "e4", "document.sent");
+    assert_eq!(standing().0, "draft");
+    assert!(asked().contains("What is missing"), "{}", asked());
+    tell_of(&server, "third", "e5", "document.sent");
+    tell_of(&server, "second", "e6", "document.voided");
+    assert_eq!(standing().0, "draft", "the third is out for signature");
+    assert_eq!(fake.count("POST", "/repos/acme/handoffs/pulls"), 1, "{}", server.log());
+    tell_of(&server, "third", "e7", "document.completed");
+    assert_eq!(briefs(&sandbox).len(), 1, "{}", server.log());
+    assert_ne!(standing().0, "voided");
 }

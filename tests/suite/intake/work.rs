@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{DeliveryId, Providers};
+use handoff::http::Limits;
 use handoff::intake::{
     Connections, Envelope, EventState, FolderInbox, Handler, Inbox, News, Task, WorkVerdict, Worker,
 };
@@ -73,6 +74,7 @@ fn a_panic_puts_its_own_event_aside_with_the_reason_and_the_others_are_worked_of
             providers: Arc::new(Providers::default()),
             triggers: Arc::new(Triggers::new(&CrmConfig::default())),
             secrets: Secrets::default(),
+            limits: Limits::default(),
         };
         let same = connections.clone();
         let worker = Worker::new(

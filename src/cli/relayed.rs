@@ -13,6 +13,7 @@ use std::path::Path;
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::esign::{Authenticity, Provider, Providers, Received};
+use crate::http::Limits;
 use crate::model::Secrets;
 use crate::text::quoted;
 use crate::webhook::{self, Request};
@@ -149,7 +150,7 @@ impl Relayed {
             invocation.warn(format!("warning: the signature of {title} was not verified: {why}"));
         };
         let is_hint = provider.authenticity() == Authenticity::HintOnly;
-        let can_ask = is_hint && matches!(provider.fetcher(secrets), Ok(Some(_)));
+        let can_ask = is_hint && matches!(provider.fetcher(secrets, Limits::default()), Ok(Some(_)));
         if can_ask && !matches!(self.origin, Origin::ByHand) {
             self.authenticity = Authenticity::HintOnly;
         }

@@ -9,9 +9,9 @@ use super::super::open::{DraftSinks, open_draft_sinks};
 use super::{failed, remark, worsen};
 use crate::deliver::DeliveryError;
 use crate::intake::{News, Task, WorkVerdict};
-use crate::model::{DocumentId, Key, Signature, SignatureEvent};
+use crate::model::{DocumentId, Key, Remarks, Signature, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Context, DealSource, DocumentLook, Remarks, WorkflowError};
+use crate::workflow::{self, Context, DealSource, DocumentLook, WorkflowError};
 
 /// Writes or renews the drafts of everything that went out. The same again
 /// makes nothing new.

@@ -80,12 +80,12 @@ pub fn write_synced(
     file.sync_all()
 }
 
-/// Makes a new file that is only appended to.
+/// Makes a new file to be written.
 ///
 /// # Errors
 /// When a file of this name is there, or the disk does not take it.
-pub fn create_appended(path: &Path, access: Access) -> io::Result<File> {
-    options(access).append(true).create_new(true).open(path)
+pub fn create(path: &Path, access: Access) -> io::Result<File> {
+    options(access).write(true).create_new(true).open(path)
 }
 
 /// Adds a line to a file, made where it is missing, and syncs both.

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{KEY, Running, briefs, document, get, ledger, pandadoc};
+use super::server::{KEY, Running, briefs, document, eventually, get, ledger, pandadoc};
 use crate::sandbox::Sandbox;
 
 /// A file system of 256 KiB; unmounted when it is dropped.
@@ -92,27 +92,32 @@ fn a_full_disk_means_come_again_and_the_retry_succeeds() {
     server.wait_until_idle();
     let before = disk.files();
     let filler = disk.fill();
-    for number in 2..5 {
+    let send = |number: usize| {
         let (event, body) = (format!("e{number}"), document(&format!("doc{number}")));
-        let refused = pandadoc(at, KEY, &event, &body).unwrap();
+        pandadoc(at, KEY, &event, &body).unwrap()
+    };
+    // The zeros that were written ahead are the room for some, not for many.
+    let full = (2..60).find(|number| send(*number).status != 200).expect("it is full");
+    for number in full..full + 3 {
+        let refused = send(number);
         assert_eq!(refused.status, 503, "{}\n{}", refused.body, server.log());
         assert!(refused.head.to_lowercase().contains("retry-after"), "{}", refused.head);
     }
-    assert_eq!(disk.files(), before, "nothing is left half written");
+    eventually("nothing is left half written", || (disk.files() == before).then_some(()));
     assert_eq!(get(at, "/readyz").status, 503);
     assert!(server.log().contains("No space left"), "{}", server.log());
     assert_eq!(pandadoc(at, KEY, "e1", &document("doc1")).unwrap().status, 200, "it is known");
 
     fs::remove_file(filler).unwrap();
-    for number in 2..5 {
-        let (event, body) = (format!("e{number}"), document(&format!("doc{number}")));
-        let answer = pandadoc(at, KEY, &event, &body).unwrap();
+    for number in full..full + 3 {
+        let answer = send(number);
         assert_eq!(answer.status, 200, "{}\n{}", answer.body, server.log());
     }
     assert_eq!(get(at, "/readyz").status, 200);
     let health = server.wait_until_idle();
-    assert_eq!((&health["inbox"]["done"], &health["inbox"]["failed"]), (&4.into(), &0.into()));
-    assert_eq!(briefs(&sandbox).len(), 4, "{}", server.log());
+    let events = full + 2;
+    assert_eq!((&health["inbox"]["done"], &health["inbox"]["failed"]), (&events.into(), &0.into()));
+    assert_eq!(briefs(&sandbox).len(), events, "{}", server.log());
 }
 
 #[test]
@@ -133,4 +138,26 @@ fn a_read_only_spool_means_come_again_and_the_retry_succeeds() {
     assert_eq!(pandadoc(at, KEY, "e1", &body).unwrap().status, 200, "{}", server.log());
     server.wait_until_idle();
     assert_eq!(briefs(&sandbox).len(), 1, "{}", server.log());
+}
+
+/// Files may be no longer than a few events: no room for zeros, then none at all.
+#[test]
+fn where_there_is_no_room_for_zeros_events_are_taken_until_one_does_not_fit() {
+    let sandbox = ledger();
+    let receive = ["serve", "--listen", "127.0.0.1:0", "--no-work"];
+    let mut server = Running::start_small(&sandbox, 32, &receive, &[("PANDADOC_WEBHOOK_KEY", KEY)]);
+    let taken = (0..100)
+        .take_while(|number| {
+            let body = document(&format!("doc{number}"));
+            let answer = pandadoc(server.address(), KEY, &format!("e{number}"), &body).unwrap();
+            assert!([200, 503].contains(&answer.status), "{}", answer.body);
+            answer.status == 200
+        })
+        .count();
+    assert!((2..50).contains(&taken), "{taken}");
+    server.kill();
+    let ran = sandbox.handoff("ledger", &["inbox", "list", "--format", "json"]).exits(0);
+    let events = ran.json()["events"].as_array().unwrap().clone();
+    assert_eq!(events.len(), taken);
+    assert!(events.iter().all(|event| event["problem"].is_null()));
 }

@@ -27,6 +27,15 @@ fn segment(folder: &Path) -> PathBuf {
     segments[0].clone()
 }
 
+/// What is written of the segment there is, without the zeros behind it. Events
+/// end with a brace.
+fn written(folder: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(segment(folder)).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(end);
+    bytes
+}
+
 fn journal(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder.join("journal")).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|it| it == ending)).collect()
@@ -48,7 +57,7 @@ fn taken(bytes: &[u8]) -> (Vec<EventName>, bool) {
     let (folder, spool) = left_behind(bytes);
     let listed = spool.list(&[EventState::New]).unwrap();
     let mut names: Vec<EventName> =
-        spool.claim(now(), 100).unwrap().iter().map(|it| it.envelope.name()).collect();
+        spool.claim(now(), 1_000).unwrap().iter().map(|it| it.envelope.name()).collect();
     names.sort();
     let mut shown: Vec<EventName> = listed.into_iter().map(|it| it.name).collect();
     shown.sort();
@@ -109,46 +118,143 @@ fn another_process_may_drop_release_and_work_off_what_has_no_file_yet() {
 }
 
 #[test]
+fn zeros_are_written_ahead_and_no_event_makes_the_file_longer() {
+    let (folder, spool) = spool();
+    let length = |folder: &Path| fs::metadata(segment(folder)).unwrap().len();
+    let (mut before, mut grown) = (0, 0);
+    for event in events(1_000) {
+        assert_eq!(spool.put(&event).unwrap(), Put::Stored);
+        grown += usize::from(length(folder.path()) > before);
+        before = length(folder.path());
+    }
+    assert!(grown < 10, "grown {grown} times");
+    let zeros = before - written(folder.path()).len() as u64;
+    assert!((1..2 * 1024 * 1024).contains(&zeros), "{zeros} zeros");
+    let next = taken(&fs::read(segment(folder.path())).unwrap());
+    assert_eq!(next, (sorted_names(&events(1_000)), false), "behind them is nothing");
+}
+
+#[test]
 fn wherever_a_crash_cuts_a_segment_off_all_before_the_cut_is_there() {
     let (folder, spool) = spool();
     let all = events(4);
     let mut ends = Vec::new();
     for event in &all {
         spool.put(event).unwrap();
-        ends.push(fs::metadata(segment(folder.path())).unwrap().len());
+        ends.push(written(folder.path()).len());
     }
-    let whole = fs::read(segment(folder.path())).unwrap();
-    for cut in (0..=whole.len()).step_by(7).chain([whole.len()]) {
-        let before = ends.iter().take_while(|end| **end <= cut as u64).count();
-        let (names, is_damaged) = taken(&whole[..cut]);
-        assert_eq!(names, sorted_names(&all[..before]), "cut at {cut}");
-        assert!(!is_damaged, "an end that was never answered is no damage");
-        // Blocks that were reserved and never written.
-        let torn = [&whole[..cut], &[0; 300][..]].concat();
-        assert_eq!(taken(&torn).0, sorted_names(&all[..before]), "cut at {cut}, then zeros");
+    let whole = written(folder.path());
+    let zeros = vec![0; 5_000];
+    let (seen, shown) = left_behind(b"");
+    for cut in 0..=whole.len() {
+        let before = ends.iter().take_while(|end| **end <= cut).count();
+        let expected = sorted_names(&all[..before]);
+        // The file had grown so far; or what was written over the zeros had.
+        let torn = [&whole[..cut], &zeros].concat();
+        for bytes in [&whole[..cut], &torn] {
+            fs::write(segment(seen.path()), bytes).unwrap();
+            let listed = shown.list(&EventState::ALL).unwrap();
+            let mut names: Vec<EventName> = listed.into_iter().map(|it| it.name).collect();
+            names.sort();
+            assert_eq!(names, expected, "{} bytes, cut at {cut}", bytes.len());
+            if cut % 29 == 0 || cut == whole.len() {
+                assert_eq!(taken(bytes), (expected.clone(), false), "cut at {cut}");
+            }
+        }
     }
 }
 
+/// A power cut while a group was written over the zeros: some blocks of it are
+/// on the disk, in whatever order.
 #[test]
-fn a_byte_that_went_bad_costs_one_event_and_the_segment_is_kept() {
+fn what_a_power_cut_left_of_a_group_is_no_damage_and_costs_nothing_that_was_answered() {
+    let (folder, spool) = spool();
+    let all = events(6);
+    spool.put_all(&all[..2]);
+    spool.put(&all[2]).unwrap();
+    let answered = written(folder.path()).len();
+    spool.put_all(&all[3..]);
+    let whole = written(folder.path());
+    let (mut random, mut kept) = (fastrand::Rng::with_seed(20_261_130), 0);
+    for round in 0..60 {
+        let mut bytes = [&whole[..], &[0; 4_096]].concat();
+        // Small blocks, so that headers and contents are hit as well.
+        let block = [8, 64, 512][round % 3];
+        for at in (answered..whole.len()).step_by(block) {
+            if random.bool() {
+                let end = (at + block).min(whole.len());
+                bytes[at..end].fill(0);
+            }
+        }
+        let (names, is_damaged) = taken(&bytes);
+        assert!(!is_damaged, "round {round}: nobody was answered");
+        assert!(sorted_names(&all[..3]).iter().all(|name| names.contains(name)), "round {round}");
+        assert!(names.iter().all(|name| sorted_names(&all).contains(name)), "round {round}");
+        kept += names.len() - 3;
+    }
+    assert!(kept > 0, "what is whole of it is taken: its sender sends it again, and it is known");
+
+    // The same behind what was answered is damage, and is said.
+    spool.put(&event("last")).unwrap();
+    let mut bytes = written(folder.path());
+    bytes[answered..answered + 64].fill(0);
+    let (names, is_damaged) = taken(&bytes);
+    assert!(is_damaged && names.len() >= 6, "{names:?}");
+}
+
+#[test]
+fn a_byte_that_went_bad_costs_at_most_one_event_and_the_segment_is_kept() {
     let (folder, spool) = spool();
     let all = events(3);
     let mut ends = vec![0];
     for event in &all {
         spool.put(event).unwrap();
-        ends.push(usize::try_from(fs::metadata(segment(folder.path())).unwrap().len()).unwrap());
+        ends.push(written(folder.path()).len());
     }
-    let whole = fs::read(segment(folder.path())).unwrap();
+    let whole = written(folder.path());
     for at in (0..whole.len()).step_by(5) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         let hit = ends.iter().filter(|end| **end <= at).count() - 1;
-        let left: Vec<Envelope> =
-            all.iter().enumerate().filter(|(it, _)| *it != hit).map(|(_, it)| it.clone()).collect();
+        // Before each event stands a record of 25 bytes.
+        let lost = (at >= ends[hit] + 25).then_some(hit);
+        let left: Vec<Envelope> = all
+            .iter()
+            .enumerate()
+            .filter(|(it, _)| Some(*it) != lost)
+            .map(|(_, it)| it.clone())
+            .collect();
         let (names, is_damaged) = taken(&bytes);
         assert_eq!(names, sorted_names(&left), "byte {at}");
         assert_eq!(is_damaged, hit < 2, "byte {at}: what comes after it was answered");
     }
+}
+
+#[test]
+fn a_segment_of_an_earlier_version_is_read_and_its_damage_is_found() {
+    // Without the records that say what was on the disk.
+    let mut bytes = Vec::new();
+    let mut ends = Vec::new();
+    for event in events(3) {
+        bytes.extend(record(b'e', &serde_json::to_vec(&event).unwrap()));
+        ends.push(bytes.len());
+    }
+    assert_eq!(taken(&bytes), (sorted_names(&events(3)), false));
+    bytes[ends[0] + 30] ^= 1;
+    let (names, is_damaged) = taken(&bytes);
+    assert!(is_damaged && names.len() == 2, "{names:?}");
+}
+
+/// A record as it stands in a segment: the checksum is of its kind and content.
+fn record(kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&[kind]);
+    checksum.update(content);
+    let mut record = vec![0xff, b'h', b'o', b'1', kind];
+    record.extend((content.len() as u64).to_le_bytes());
+    record.extend(checksum.finalize().to_le_bytes());
+    record.extend(content);
+    record
 }
 
 #[test]
@@ -159,7 +265,7 @@ fn what_was_worked_off_or_forgotten_does_not_come_back_from_a_segment() {
     let claimed = spool.claim(now(), 1).unwrap();
     spool.settle(&claimed[0], EventState::Done).unwrap();
     let after = fs::read(segment(folder.path())).unwrap();
-    assert!(after.len() > before.len(), "that the files are made is noted");
+    assert_ne!(after, before, "that the files are made is noted");
     let done = claimed[0].envelope.name();
 
     // The crash came before the note was on the disk: the files are there.
@@ -181,16 +287,8 @@ fn what_a_later_version_wrote_is_kept_for_it() {
     let (folder, spool) = spool();
     spool.put_all(&events(2));
     let whole = fs::read(segment(folder.path())).unwrap();
-    // A record that is whole and holds no event: the checksum is of its kind and content.
-    let content = b"{\"version\": 2}";
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(b"e");
-    checksum.update(content);
-    let mut record = vec![0xff, b'h', b'o', b'1', b'e'];
-    record.extend((content.len() as u64).to_le_bytes());
-    record.extend(checksum.finalize().to_le_bytes());
-    record.extend(content);
-    let (names, is_kept) = taken(&[&record[..], &whole].concat());
+    // A record that is whole and holds no event.
+    let (names, is_kept) = taken(&[record(b'e', b"{\"version\": 2}"), whole].concat());
     assert_eq!(names, sorted_names(&events(2)));
     assert!(is_kept);
 }
@@ -207,6 +305,65 @@ fn a_long_event_and_one_that_is_no_text_come_back_as_they_were() {
     bodies.sort_by_key(|body| body.bytes().unwrap().len());
     assert_eq!(bodies, [event("a").body, event("b").body, long.body]);
     assert_eq!(files(folder.path(), "new"), 0);
+}
+
+/// Whatever several processes do in whatever order: each event is in one place,
+/// and whoever puts it in again is told so.
+#[test]
+fn an_event_is_known_to_every_process_whoever_put_it_in_and_wherever_it_went() {
+    let (folder, first) = spool();
+    let mut processes = vec![first, Spool::open(folder.path()).unwrap()];
+    let mut random = fastrand::Rng::with_seed(20_261_130);
+    let mut put = std::collections::BTreeSet::new();
+    let all = events(60);
+    for step in 0..600 {
+        let process = random.usize(..processes.len());
+        let event = &all[random.usize(..all.len())];
+        match random.usize(..10) {
+            0..6 => {
+                let is_new = put.insert(event.name());
+                let answer = processes[process].put(event).unwrap();
+                assert_eq!(answer == Put::Stored, is_new, "step {step}: {answer:?}");
+            }
+            6 | 7 => {
+                let to = [EventState::New, EventState::Failed, EventState::Done];
+                for claimed in processes[process].claim(now(), 3).unwrap() {
+                    processes[process].settle(&claimed, to[random.usize(..3)]).unwrap();
+                }
+            }
+            // Not where it is: that is said.
+            8 => drop(processes[process].discard(&event.name(), now())),
+            _ => processes[process] = Spool::open(folder.path()).unwrap(),
+        }
+        // A process is alone for a while, and another comes.
+        match random.usize(..20) {
+            0 if processes.len() > 1 => drop(processes.pop()),
+            1 if processes.len() < 3 => processes.push(Spool::open(folder.path()).unwrap()),
+            _ => {}
+        }
+    }
+    let listed = processes[0].list(&EventState::ALL).unwrap();
+    let names: Vec<EventName> = listed.iter().map(|it| it.name.clone()).collect();
+    assert_eq!(names.len(), put.len(), "each is in one place");
+    assert!(names.iter().all(|name| put.contains(name)));
+}
+
+/// As when a backup is put back while the server runs.
+#[test]
+fn a_file_that_a_person_puts_in_is_no_second_event() {
+    let (folder, mine) = spool();
+    let (elsewhere, other) = spool();
+    mine.put(&event("a")).unwrap();
+    other.put(&event("b")).unwrap();
+    drop(other);
+    let file = event("b").name().file();
+    fs::copy(elsewhere.path().join("new").join(&file), folder.path().join("done").join(&file))
+        .unwrap();
+    mine.put(&event("b")).unwrap();
+    let claimed = mine.claim(now(), 10).unwrap();
+    assert_eq!(claimed.len(), 1, "the other is done");
+    let counts = mine.counts(now()).unwrap();
+    assert_eq!((counts.new, counts.work, counts.done), (0, 1, 1));
 }
 
 #[cfg(unix)]

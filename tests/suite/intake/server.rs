@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -76,10 +76,33 @@ impl Running {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        let command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join(folder));
+        Self::run(command, sandbox, arguments, variables)
+    }
+
+    /// As [`Running::start`], where no file may be longer than so many blocks.
+    #[cfg(unix)]
+    pub(crate) fn start_small(
+        sandbox: &Sandbox,
+        blocks: u32,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = sandbox.command("sh", sandbox.join("ledger"));
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_handoff")]);
+        Self::run(command, sandbox, arguments, variables)
+    }
+
+    fn run(
+        mut command: Command,
+        sandbox: &Sandbox,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let log = sandbox.join("log.txt");
         let errors = File::options().create(true).append(true).open(&log).unwrap();
-        let mut child = sandbox
-            .command(env!("CARGO_BIN_EXE_handoff"), sandbox.join(folder))
+        let mut child = command
             .args(["--now", &next_now(sandbox)])
             .args(arguments)
             .envs(variables.iter().copied())

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::known::KnownNames;
 use super::own::Own;
-use super::segment::{self, Events, Segment};
+use super::segment::{self, Events, Group, Segment};
 use super::spool::{JOURNAL, Spool};
 use crate::disk::FileLock;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
@@ -70,24 +71,35 @@ impl Spool {
         }
     }
 
-    /// Puts one event in where nothing has to be made before; else nothing is done.
-    pub(super) fn put_at_once(&self, record: &Record) -> Option<Result<Put, InboxError>> {
-        let is_free = fs::metadata(self.folder(EventState::New)).is_ok()
-            && self.others().is_ok_and(|others| others.is_empty())
-            && !self.own().is_behind();
-        is_free.then(|| self.store(std::slice::from_ref(record)).pop()).flatten()
+    /// Puts events in where nothing has to be made, or listed, before; else
+    /// nothing is done.
+    pub(super) fn put_at_once(&self, records: &[Record]) -> Option<Vec<Result<Put, InboxError>>> {
+        fs::metadata(self.folder(EventState::New)).ok()?;
+        let mut own = self.own();
+        let is_free = !own.has_others(&self.journal()).ok()?
+            && own.known.as_ref().is_some_and(|known| !known.is_full())
+            && !own.is_behind();
+        drop(own);
+        is_free.then(|| self.store(records))
     }
 
     fn store(&self, records: &[Record]) -> Vec<Result<Put, InboxError>> {
         let refused = |error: InboxError| records.iter().map(|_| Err(error.clone())).collect();
         // Held while it is looked: what has its file is forgotten here afterwards.
         let mut own = self.own();
-        let states = match self.states_of(records.iter().map(|record| &record.name)) {
-            Ok(states) => states,
+        let may_be_there =
+            |name: &&EventName| own.known.as_ref().is_none_or(|known| known.may_hold(name));
+        let sought: Vec<&EventName> =
+            records.iter().map(|record| &record.name).filter(may_be_there).collect();
+        let states = match self.states_of(sought.iter().copied()) {
+            Ok(states) => sought.into_iter().zip(states),
             Err(error) => return refused(error),
         };
+        let states: BTreeMap<&EventName, EventState> =
+            states.filter_map(|(name, state)| Some((name, state?))).collect();
         let mut first: BTreeMap<&EventName, usize> = BTreeMap::new();
-        let (mut group, mut fresh, mut has_file) = (Vec::new(), Vec::new(), false);
+        let room = records.iter().map(|record| record.content.len()).sum();
+        let (mut group, mut fresh) = (Group::with_room(records.len(), room), Vec::new());
         let mut results: Vec<Result<Put, InboxError>> = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
             if first.contains_key(&record.name) {
@@ -96,15 +108,18 @@ impl Spool {
             }
             first.insert(&record.name, index);
             let unmade = || own.unmade.get(&record.name).map(|(state, _)| *state);
-            has_file |= states[index].is_some();
-            results.push(Ok(states[index].or_else(unmade).map_or(Put::Stored, Put::Known)));
-            if results[index] == Ok(Put::Stored) {
-                segment::add_event(&mut group, &record.content);
+            let state = states.get(&record.name).copied().or_else(unmade);
+            results.push(Ok(state.map_or(Put::Stored, Put::Known)));
+            if state.is_none() {
+                group.add(&record.content);
                 fresh.push(index);
             }
         }
         if !fresh.is_empty() {
-            match self.append(&mut own, &group) {
+            if let Some(known) = &mut own.known {
+                fresh.iter().for_each(|index| known.add(&records[*index].name));
+            }
+            match self.append(&mut own, group) {
                 Ok(()) => own.unmade.extend(fresh.iter().map(|index| {
                     let record = &records[*index];
                     (record.name.clone(), (record.state, record.due))
@@ -114,7 +129,9 @@ impl Spool {
         }
         drop(own);
         // A file may have been made by a process that has not got this far yet.
-        if has_file && let Err(error) = self.sync_first([EventState::New, EventState::Held]) {
+        if !states.is_empty()
+            && let Err(error) = self.sync_first([EventState::New, EventState::Held])
+        {
             results.fill(Err(error));
         }
         for (index, record) in records.iter().enumerate() {
@@ -128,11 +145,23 @@ impl Spool {
         results
     }
 
-    fn append(&self, own: &mut Own, group: &[u8]) -> Result<(), InboxError> {
+    fn append(&self, own: &mut Own, group: Group) -> Result<(), InboxError> {
         let folder = self.journal();
         let active = own.active(&folder).map_err(InboxError::io("making a segment in", &folder))?;
         let path = active.path.clone();
         active.append(group).map_err(InboxError::io("writing", &path))
+    }
+
+    /// Lists the names there are, where that spares looking for each event;
+    /// tells whether other processes have segments.
+    fn learn_names(&self) -> Result<bool, InboxError> {
+        let (journal, mut own) = (self.journal(), self.own());
+        let others = own.has_others(&journal).map_err(InboxError::io("listing", &journal))?;
+        if !others && own.known.as_ref().is_none_or(KnownNames::is_full) {
+            // Where they cannot be listed each event is looked for.
+            own.known = self.every_folder().ok().and_then(|it| KnownNames::list(it).ok());
+        }
+        Ok(others)
     }
 
     /// Before more is put in: what other processes have in their segments may
@@ -140,7 +169,7 @@ impl Spool {
     fn make_room(&self) -> Result<(), InboxError> {
         let new = self.folder(EventState::New);
         fs::metadata(&new).map_err(InboxError::io("looking at", &new))?;
-        if !self.others()?.is_empty()
+        if self.learn_names()?
             && let Err(error) = self.make_files(GROUP)
         {
             // Then it may be stored twice, and gets one file.
@@ -163,12 +192,17 @@ impl Spool {
     /// The segments of other processes, also of those that are gone.
     fn others(&self) -> Result<Vec<PathBuf>, InboxError> {
         let folder = self.journal();
-        let mut paths = segment::segments(&folder).map_err(InboxError::io("listing", &folder))?;
-        if !paths.is_empty() {
-            let own = self.own();
-            paths.retain(|path| own.segments.iter().all(|segment| segment.path != *path));
+        self.own().others(&folder).map_err(InboxError::io("listing", &folder))
+    }
+
+    /// All folders that an event's file may be in, `new/` again for one that
+    /// was returned meanwhile.
+    fn every_folder(&self) -> Result<Vec<PathBuf>, InboxError> {
+        let mut folders = Vec::new();
+        for state in EventState::ALL.into_iter().chain([EventState::New]) {
+            folders.extend(self.folders(state)?);
         }
-        Ok(paths)
+        Ok(folders)
     }
 
     /// Makes files for at most about so many events of this process that have
@@ -198,7 +232,7 @@ impl Spool {
             }
         }
         let mut own = self.own();
-        own.clear(false)?;
+        own.clear(&self.journal(), false)?;
         Ok(!own.segments.iter().all(Segment::is_made))
     }
 
@@ -376,7 +410,7 @@ impl Drop for Spool {
         if self.own().segments.is_empty() {
             return;
         }
-        let done = self.make_all_files().and_then(|()| self.own().clear(true));
+        let done = self.make_all_files().and_then(|()| self.own().clear(&self.journal(), true));
         if let Err(error) = done {
             tracing::warn!(%error, "files of events are missing; the next start makes them");
         }
@@ -445,7 +479,9 @@ mod tests {
     fn what_needs_something_made_before_is_not_put_in_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path()).unwrap();
-        let at_once = |id: &str| spool.put_at_once(&Record::of(&event(id)));
+        let at_once = |id: &str| spool.put_at_once(&[Record::of(&event(id))])?.pop();
+        assert_eq!(at_once("z"), None, "what is there has to be listed");
+        assert_eq!(spool.put(&event("z")).unwrap(), Put::Stored);
         assert_eq!(at_once("a"), Some(Ok(Put::Stored)));
         assert_eq!(at_once("a"), Some(Ok(Put::Known(EventState::New))));
         spool.own().most_bytes = 1;
@@ -455,6 +491,8 @@ mod tests {
         other.put(&event("c")).unwrap();
         assert_eq!(at_once("c"), None, "another process may have the same");
         drop(other);
+        assert_eq!(at_once("c"), None, "it has put something in");
+        assert_eq!(spool.put(&event("c")).unwrap(), Put::Known(EventState::New));
         assert_eq!(at_once("c"), Some(Ok(Put::Known(EventState::New))));
         fs::rename(folder.path().join("new"), folder.path().join("away")).unwrap();
         assert_eq!(at_once("d"), None, "whoever waits is told what is wrong");

@@ -122,7 +122,7 @@ impl Spool {
         Ok(names)
     }
 
-    fn folders(&self, state: EventState) -> Result<Vec<PathBuf>, InboxError> {
+    pub(super) fn folders(&self, state: EventState) -> Result<Vec<PathBuf>, InboxError> {
         let folder = self.folder(state);
         if state == EventState::Work {
             worker_claims::folders(&folder).map_err(InboxError::io("listing", &folder))

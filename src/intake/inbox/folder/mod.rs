@@ -5,6 +5,7 @@
 //! moment later.
 
 mod journal;
+mod known;
 mod listing;
 mod own;
 mod segment;

@@ -2,9 +2,12 @@
 //! one sync for all that wait together. Each process has its own; the events'
 //! files are made from it later, by whoever comes first.
 //!
-//! A record is a mark, a kind, a length, a checksum and its content. A segment
-//! is read as far as its checksums hold, so what was cut off by a crash was
-//! never answered.
+//! A record is a mark, a kind, a length, a checksum and its content. What is
+//! written together begins with a record that says how far the segment was on
+//! the disk by then. The file is longer than what is in it: zeros are written
+//! ahead, so that a sync of what is written over them has no new size and no
+//! new blocks to write. A segment is read as far as its checksums hold; what a
+//! crash cut off, or wrote in part over the zeros, was never answered.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -26,10 +29,41 @@ const LONGEST: usize = 16 * 1024 * 1024;
 /// What a record is.
 const EVENT: u8 = b'e';
 const MADE: u8 = b'm';
+const GROUP: u8 = b'g';
+/// How long a record is that holds a place in the file.
+const PLACE: usize = HEADER + size_of::<u64>();
 
-/// Appends a record to a group that is written together.
-pub(super) fn add_event(group: &mut Vec<u8>, content: &[u8]) {
-    add(group, EVENT, content);
+/// So many zeros are written ahead at least, and at most: as many as the
+/// segment holds.
+const AHEAD: (u64, u64) = (64 * 1024, 1024 * 1024);
+/// Zeros are written up to the end of a block.
+const BLOCK: u64 = 4096;
+
+/// Events that are written together.
+#[derive(Debug)]
+pub(super) struct Group(Vec<u8>);
+
+impl Group {
+    /// An empty one, with room for so many events of so many bytes.
+    pub(super) fn with_room(events: usize, bytes: usize) -> Self {
+        let mut group = Vec::with_capacity(PLACE + events * HEADER + bytes);
+        // What it begins with is known when it is written.
+        group.resize(PLACE, 0);
+        Self(group)
+    }
+
+    /// Adds an event.
+    pub(super) fn add(&mut self, content: &[u8]) {
+        add(&mut self.0, EVENT, content);
+    }
+
+    /// Its bytes, behind what is on the disk up to a place.
+    fn into_bytes(mut self, synced: u64) -> Vec<u8> {
+        let mut first = Vec::with_capacity(PLACE);
+        add(&mut first, GROUP, &synced.to_le_bytes());
+        self.0[..PLACE].copy_from_slice(&first);
+        self.0
+    }
 }
 
 fn add(group: &mut Vec<u8>, kind: u8, content: &[u8]) {
@@ -53,8 +87,12 @@ fn checksum(kind: u8, content: &[u8]) -> u32 {
 pub(super) struct Segment {
     file: File,
     pub(super) path: PathBuf,
-    /// So far it is whole and on the disk.
+    /// So far it is whole. Behind it are zeros.
     pub(super) written: u64,
+    /// So far it is whole and on the disk.
+    synced: u64,
+    /// How long the file is.
+    length: u64,
     /// So far its events have files.
     pub(super) made: u64,
     /// Nothing is appended to it any more.
@@ -69,7 +107,7 @@ impl Segment {
         // Locked before it has its name, so that nobody takes it for one whose owner is gone.
         let unnamed = folder.join(format!(".{name}"));
         let path = folder.join(name);
-        let made = disk::create_appended(&unnamed, Access::Private).and_then(|file| {
+        let made = disk::create(&unnamed, Access::Private).and_then(|file| {
             let lock = FileLock::try_take(&unnamed)?.ok_or(io::ErrorKind::WouldBlock)?;
             fs::rename(&unnamed, &path)?;
             sync_folder(folder)?;
@@ -77,6 +115,8 @@ impl Segment {
                 file,
                 path: path.clone(),
                 written: 0,
+                synced: 0,
+                length: 0,
                 made: 0,
                 is_closed: false,
                 _lock: lock,
@@ -89,17 +129,19 @@ impl Segment {
         made
     }
 
-    /// Appends a group of records and waits for the disk. When this fails
+    /// Appends a group of events and waits for the disk. When this fails
     /// nothing of the group counts, and where that cannot be made sure the
     /// segment is closed: after a sync that failed nobody knows what the disk
     /// has of it.
-    pub(super) fn append(&mut self, group: &[u8]) -> io::Result<()> {
-        self.write(group)?;
+    pub(super) fn append(&mut self, group: Group) -> io::Result<()> {
+        let before = self.written;
+        self.write(group.into_bytes(self.synced))?;
         if let Err(error) = self.file.sync_data() {
             self.is_closed = true;
+            self.written = before;
             return Err(error);
         }
-        self.written += group.len() as u64;
+        self.synced = self.written;
         Ok(())
     }
 
@@ -110,20 +152,43 @@ impl Segment {
         if self.is_closed {
             return;
         }
-        let mut note = Vec::new();
+        let mut note = Vec::with_capacity(PLACE);
         add(&mut note, MADE, &place.to_le_bytes());
-        if self.write(&note).is_ok() {
-            self.written += note.len() as u64;
-        }
-        if place + note.len() as u64 == self.written {
+        let end = place + PLACE as u64;
+        if self.write(note).is_ok() && end == self.written {
             self.made = self.written;
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let written = self.file.write_all(bytes);
-        if written.is_err() && self.file.set_len(self.written).is_err() {
-            self.is_closed = true;
+    /// Writes behind what is written, and zeros behind that where there are not
+    /// enough.
+    fn write(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
+        let whole = bytes.len();
+        let end = self.written + whole as u64;
+        if end > self.length {
+            let length = (end + end.clamp(AHEAD.0, AHEAD.1)).next_multiple_of(BLOCK);
+            bytes.resize(whole + usize::try_from(length - end).expect("it is short"), 0);
+        }
+        let mut written = self.overwrite(&bytes);
+        if written.is_err() && bytes.len() > whole && !self.is_closed {
+            // There may be room for these bytes and not for the zeros.
+            bytes.truncate(whole);
+            written = self.overwrite(&bytes);
+        }
+        written?;
+        self.length = self.length.max(self.written + bytes.len() as u64);
+        self.written = end;
+        Ok(())
+    }
+
+    /// Writes over the zeros. When this fails they are gone, or the segment is
+    /// closed.
+    fn overwrite(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let place = SeekFrom::Start(self.written);
+        let written = self.file.seek(place).and_then(|_| self.file.write_all(bytes));
+        if written.is_err() {
+            self.is_closed |= self.file.set_len(self.written).is_err();
+            self.length = self.written;
         }
         written
     }
@@ -148,7 +213,9 @@ pub(super) struct Events {
     at: usize,
     /// Whether what is unreadable is passed over to find what comes after it.
     salvages: bool,
-    /// Whether there was something readable after something unreadable.
+    /// Where something unreadable stands before something readable.
+    gap: Option<usize>,
+    /// Whether something is unreadable that was on the disk.
     pub(super) is_damaged: bool,
 }
 
@@ -159,22 +226,27 @@ impl Events {
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
-        Ok(Self { bytes, start: from, at: 0, salvages: false, is_damaged: false })
+        Ok(Self { bytes, start: from, at: 0, salvages: false, gap: None, is_damaged: false })
     }
 
     /// Reads what has no file yet of another process's segment. The end of one
     /// whose owner lives may be half written.
     pub(super) fn unmade(path: &Path, owner_lives: bool) -> io::Result<Self> {
         let bytes = fs::read(path)?;
-        let mut events = Self { bytes, start: 0, at: 0, salvages: !owner_lives, is_damaged: false };
-        let mut made = 0;
+        let salvages = !owner_lives;
+        let mut events = Self { bytes, start: 0, at: 0, salvages, gap: None, is_damaged: false };
+        let (mut made, mut synced) = (0, None);
         while let Some((kind, content, _)) = events.next_record() {
-            if kind == MADE
-                && let Ok(place) = <[u8; 8]>::try_from(content)
-            {
-                made = made.max(u64::from_le_bytes(place));
+            let Ok(place) = <[u8; 8]>::try_from(content).map(u64::from_le_bytes) else { continue };
+            match kind {
+                MADE => made = made.max(place),
+                GROUP => synced = synced.max(Some(place)),
+                _ => {}
             }
         }
+        // The last group may have been written in part; what says nothing of groups is older.
+        let was_synced = |gap: usize| synced.is_none_or(|synced| (gap as u64) < synced.max(made));
+        events.is_damaged = events.gap.is_some_and(was_synced);
         events.at = usize::try_from(made).unwrap_or(usize::MAX).min(events.bytes.len());
         Ok(events)
     }
@@ -208,11 +280,15 @@ impl Events {
             if !self.salvages {
                 return None;
             }
-            let next = rest[1..].windows(MARK.len()).position(|it| it == MARK)? + 1;
-            self.at += next;
-            if record(&self.bytes[self.at..]).is_some() {
-                self.is_damaged = true;
+            let unreadable = self.at;
+            loop {
+                let rest = self.bytes.get(self.at + 1..)?;
+                self.at += rest.windows(MARK.len()).position(|it| it == MARK)? + 1;
+                if record(&self.bytes[self.at..]).is_some() {
+                    break;
+                }
             }
+            self.gap.get_or_insert(unreadable);
         }
     }
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use super::journal::Record;
 use super::spool::Spool;
 use super::writer::SpoolWriter;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
@@ -57,7 +58,9 @@ impl Inbox for FolderInbox {
     }
 
     async fn put(&self, envelope: Envelope) -> Result<Put, InboxError> {
-        self.writer.put(&envelope).await
+        let record = Record::of(&envelope);
+        drop(envelope);
+        self.writer.put(record).await
     }
 
     async fn check_writable(&self) -> Result<(), InboxError> {

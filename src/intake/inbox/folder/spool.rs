@@ -98,6 +98,9 @@ impl Spool {
         let is_in = |state, name: &EventName| self.file(state, name).exists().then_some(state);
         let mut states: Vec<_> =
             names.clone().into_iter().map(|name| is_in(EventState::New, name)).collect();
+        if states.iter().all(Option::is_some) {
+            return Ok(states);
+        }
         let work = self.folder(EventState::Work);
         let folders = worker_claims::folders(&work).map_err(InboxError::io("listing", &work))?;
         for (state, name) in states.iter_mut().zip(names).filter(|(state, _)| state.is_none()) {

@@ -1,19 +1,19 @@
-//! Two threads that write for everybody. One makes what comes while it waits
-//! for the disk durable together, before any of it is answered; the other makes
-//! the files behind it, once nothing more comes for a moment. What comes alone is
-//! written by who brings it.
+//! What comes is made durable together before any of it is answered. Where the
+//! disk is quick, whoever brings what comes alone writes it, and else a task, when
+//! all others that are ready have brought theirs: to hand it to a thread and back
+//! takes longer. A thread writes where the disk is not. Another makes the files
+//! behind it, once nothing more comes for a moment.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
 
 use super::journal::Record;
 use super::spool::Spool;
-use crate::intake::inbox::envelope::Envelope;
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::Put;
 
@@ -26,22 +26,18 @@ const QUIET: Duration = Duration::from_millis(20);
 const FILES: usize = 64;
 /// How long to wait after files could not be made.
 const AGAIN: Duration = Duration::from_secs(1);
-
 /// A disk that took less for what came last keeps nobody else waiting.
 const QUICK: Duration = Duration::from_millis(1);
+/// After so many that came one by one the next is taken to come alone.
+const ALONE: u32 = 16;
 
-struct Job {
-    record: Record,
-    answer: oneshot::Sender<Result<Put, InboxError>>,
-}
+type Answer = oneshot::Sender<Result<Put, InboxError>>;
 
 /// Puts events into a spool, many connections at once. The threads end with it,
 /// and let go of the spool before.
 #[derive(Debug)]
 pub(super) struct SpoolWriter {
-    jobs: Option<mpsc::Sender<Job>>,
-    line: Option<Arc<WriteQueue>>,
-    stored: Arc<Notify>,
+    queue: Arc<WriteQueue>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -49,12 +45,35 @@ pub(super) struct SpoolWriter {
 #[derive(Debug)]
 struct WriteQueue {
     spool: Arc<Spool>,
-    /// Held by who writes.
-    writing: Mutex<()>,
-    /// Whether the disk was when it was last waited for.
-    is_quick: AtomicBool,
+    line: Mutex<Line>,
+    /// It is the thread's turn, or the end.
+    turn: Condvar,
     stored: Arc<Notify>,
-    came: SyncSender<()>,
+}
+
+#[derive(Debug)]
+struct Line {
+    records: Vec<Record>,
+    /// As many as records.
+    answers: Vec<Answer>,
+    writer: Writer,
+    /// Whether the disk was when it was last waited for.
+    is_quick: bool,
+    /// How many came one by one before.
+    alone: u32,
+    /// Where tasks run.
+    runtime: Option<Handle>,
+    /// Wakes who makes files. Nothing at the end: then nothing more is taken.
+    came: Option<SyncSender<()>>,
+}
+
+/// Who writes what is in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    Nobody,
+    /// Whoever has the [`Turn`].
+    Turn,
+    Thread,
 }
 
 impl SpoolWriter {
@@ -63,20 +82,25 @@ impl SpoolWriter {
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(spool: &Arc<Spool>) -> std::io::Result<Self> {
-        let (jobs, waiting) = mpsc::channel::<Job>(4 * BATCH);
         let (came, has_come) = sync_channel(1);
-        let stored = Arc::new(Notify::new());
-        let line = Arc::new(WriteQueue {
+        let line = Line {
+            records: Vec::new(),
+            answers: Vec::new(),
+            writer: Writer::Nobody,
+            is_quick: false,
+            alone: 0,
+            runtime: None,
+            came: Some(came),
+        };
+        let queue = Arc::new(WriteQueue {
             spool: Arc::clone(spool),
-            writing: Mutex::new(()),
-            is_quick: AtomicBool::new(false),
-            stored: Arc::clone(&stored),
-            came,
+            line: Mutex::new(line),
+            turn: Condvar::new(),
+            stored: Arc::new(Notify::new()),
         });
-        let mut writer =
-            Self { jobs: Some(jobs), line: Some(Arc::clone(&line)), stored, threads: Vec::new() };
+        let mut writer = Self { queue: Arc::clone(&queue), threads: Vec::new() };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        writer.threads.push(thread("inbox").spawn(move || line.store(waiting))?);
+        writer.threads.push(thread("inbox").spawn(move || write_in_thread(&queue))?);
         let to = Arc::clone(spool);
         writer.threads.push(thread("inbox-files").spawn(move || make_files(&to, &has_come))?);
         Ok(writer)
@@ -86,67 +110,177 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// When it is not.
-    pub(super) async fn put(&self, envelope: &Envelope) -> Result<Put, InboxError> {
-        let (Some(jobs), Some(line)) = (&self.jobs, &self.line) else {
-            return Err(InboxError::Closed);
+    pub(super) async fn put(&self, record: Record) -> Result<Put, InboxError> {
+        let result = match self.queue.put_alone(record) {
+            Ok(put) => return put,
+            Err(record) => self.queue.line_up(record),
         };
-        let record = Record::of(envelope);
-        let is_alone = jobs.capacity() == jobs.max_capacity();
-        if is_alone && let Some(put) = line.put_at_once(&record) {
-            return put;
-        }
-        let (answer, result) = oneshot::channel();
-        jobs.send(Job { record, answer }).await.map_err(|_| InboxError::Closed)?;
         result.await.map_err(|_| InboxError::Closed)?
     }
 
     /// What tells a worker that something came.
     pub(super) fn stored(&self) -> Arc<Notify> {
-        Arc::clone(&self.stored)
+        Arc::clone(&self.queue.stored)
     }
 }
 
 impl WriteQueue {
-    /// Puts one event in where nobody writes and the disk is quick: to hand it to
-    /// a thread and back takes longer than that. Else nothing is done.
-    fn put_at_once(&self, record: &Record) -> Option<Result<Put, InboxError>> {
-        if !self.is_quick.load(Ordering::Relaxed) {
-            return None;
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts one event in where the last ones came alone and the disk is quick;
+    /// else gives it back.
+    fn put_alone(self: &Arc<Self>, record: Record) -> Result<Result<Put, InboxError>, Record> {
+        let mut line = self.line();
+        let is_free = line.writer == Writer::Nobody && line.came.is_some();
+        if !is_free || !line.is_quick || line.alone < ALONE {
+            return Err(record);
         }
-        let writing = self.writing.try_lock().ok()?;
-        let put = self.timed(|| self.spool.put_at_once(record))?;
-        drop(writing);
+        line.writer = Writer::Turn;
+        drop(line);
+        let turn = Turn(Arc::clone(self));
+        let put = self.timed(|| self.spool.put_at_once(std::slice::from_ref(&record)));
+        turn.go_on();
+        let Some(put) = put.and_then(|mut put| put.pop()) else { return Err(record) };
         self.tell();
-        Some(put)
+        Ok(put)
+    }
+
+    /// Puts one event in line; gives where its answer comes.
+    fn line_up(self: &Arc<Self>, record: Record) -> oneshot::Receiver<Result<Put, InboxError>> {
+        let (answer, result) = oneshot::channel();
+        let mut line = self.line();
+        if line.came.is_some() {
+            line.records.push(record);
+            line.answers.push(answer);
+            if line.writer == Writer::Nobody {
+                line.writer = Writer::Turn;
+                line.runtime = Handle::try_current().ok();
+                drop(line);
+                Turn(Arc::clone(self)).go_on();
+            }
+        }
+        result
     }
 
     fn timed<T>(&self, act: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = act();
-        self.is_quick.store(begun.elapsed() < QUICK, Ordering::Relaxed);
+        self.line().is_quick = begun.elapsed() < QUICK;
         done
+    }
+
+    fn answer(&self, answers: Vec<Answer>, results: Vec<Result<Put, InboxError>>) {
+        for (answer, result) in answers.into_iter().zip(results) {
+            // Whoever has hung up sends it again and is told that it is known.
+            let _ = answer.send(result);
+        }
+        self.tell();
     }
 
     fn tell(&self) {
         self.stored.notify_one();
-        // When it is full, the other thread has been told and has not begun.
-        let _ = self.came.try_send(());
+        if let Some(came) = &self.line().came {
+            // When it is full, the other thread has been told and has not begun.
+            let _ = came.try_send(());
+        }
+    }
+}
+
+impl Line {
+    /// The oldest that are made durable together.
+    fn next_batch(&mut self) -> Option<(Vec<Record>, Vec<Answer>)> {
+        let count = self.records.len().min(BATCH);
+        self.alone = match count {
+            0 => return None,
+            1 => self.alone.saturating_add(1),
+            _ => 0,
+        };
+        Some((self.records.drain(..count).collect(), self.answers.drain(..count).collect()))
+    }
+}
+
+/// The turn to write. When it ends before the line does, the thread goes on.
+struct Turn(Arc<WriteQueue>);
+
+impl Turn {
+    /// Has a task write what is in line, where the disk is quick.
+    fn go_on(self) {
+        let line = self.0.line();
+        let runtime = line.runtime.clone().filter(|_| line.is_quick && !line.records.is_empty());
+        drop(line);
+        if let Some(runtime) = runtime {
+            // Where that is shutting down this ends at once.
+            runtime.spawn(self.write());
+        }
     }
 
-    /// Makes what waits durable together, until no more can come.
-    fn store(&self, mut jobs: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-            let (records, answers): (Vec<_>, Vec<_>) =
-                batch.drain(..).map(|job| (job.record, job.answer)).unzip();
-            let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            let results = self.timed(|| self.spool.put_records(&records));
-            drop(writing);
-            for (answer, result) in answers.into_iter().zip(results) {
-                // Whoever has hung up sends it again and is told that it is known.
-                let _ = answer.send(result);
+    async fn write(self) {
+        let queue = &self.0;
+        loop {
+            // Everybody who is ready to bring something does so first.
+            tokio::task::yield_now().await;
+            let Some((records, answers)) = queue.line().next_batch() else { return };
+            let Some(results) = queue.timed(|| queue.spool.put_at_once(&records)) else {
+                // Something has to be made or listed before, which may take long.
+                let mut line = queue.line();
+                line.records.splice(..0, records);
+                line.answers.splice(..0, answers);
+                return;
+            };
+            queue.answer(answers, results);
+            if !queue.line().is_quick {
+                return;
             }
-            self.tell();
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut line = self.0.line();
+        line.writer = Writer::Nobody;
+        if !line.records.is_empty() {
+            line.writer = Writer::Thread;
+            self.0.turn.notify_one();
+        }
+    }
+}
+
+/// Writes what is in line when it is the thread's turn, until no more can come.
+fn write_in_thread(queue: &Arc<WriteQueue>) {
+    /// Whoever waits when this ends, also by a panic, is told so.
+    struct End<'a>(&'a WriteQueue);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            let mut line = self.0.line();
+            line.came = None;
+            line.records.clear();
+            line.answers.clear();
+        }
+    }
+    let _end = End(queue);
+    loop {
+        let mut line = queue.line();
+        while line.writer != Writer::Thread && line.came.is_some() {
+            line = queue.turn.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+        let Some((records, answers)) = line.next_batch() else {
+            if line.came.is_none() {
+                return;
+            }
+            line.writer = Writer::Nobody;
+            continue;
+        };
+        drop(line);
+        let results = queue.timed(|| queue.spool.put_records(&records));
+        queue.answer(answers, results);
+        let mut line = queue.line();
+        if line.came.is_some() {
+            line.writer = Writer::Turn;
+            drop(line);
+            Turn(Arc::clone(queue)).go_on();
         }
     }
 }
@@ -185,10 +319,74 @@ fn make_files(spool: &Spool, has_come: &Receiver<()>) {
 
 impl Drop for SpoolWriter {
     fn drop(&mut self) {
-        (self.jobs, self.line) = (None, None);
+        self.queue.line().came = None;
+        self.queue.turn.notify_one();
         for thread in self.threads.drain(..) {
             // Waited for: a process that ends earlier would leave its claims behind.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::inbox::envelope::Envelope;
+    use crate::model::ProviderName;
+    use crate::webhook::DeliveryId;
+    use chrono::DateTime;
+    use tokio::runtime::Builder;
+
+    fn record(id: &str) -> Record {
+        let id = DeliveryId::of(&[id.as_bytes()]);
+        let provider = ProviderName::new("pandadoc");
+        Record::of(&Envelope::new(provider, &id, None, DateTime::UNIX_EPOCH, b"{}".to_vec()))
+    }
+
+    #[test]
+    fn whoever_writes_and_whatever_ends_before_what_is_awaited_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::open(folder.path()).unwrap());
+        let writer = Arc::new(SpoolWriter::start(&spool).unwrap());
+        let mut awaited = 0;
+        for round in 0..8 {
+            let mut builder = match round % 2 {
+                0 => Builder::new_current_thread(),
+                _ => Builder::new_multi_thread(),
+            };
+            let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+            let put = |name: String| {
+                let writer = Arc::clone(&writer);
+                async move { writer.put(record(&name)).await }
+            };
+            // Many at once, then one by one; or a disk that is slow all of a sudden.
+            let many: Vec<_> =
+                (0..40).map(|it| runtime.spawn(put(format!("{round}-many-{it}")))).collect();
+            runtime.block_on(async {
+                for task in many {
+                    assert_eq!(task.await.unwrap(), Ok(Put::Stored));
+                }
+                for number in 0..2 * ALONE {
+                    assert_eq!(put(format!("{round}-one-{number}")).await, Ok(Put::Stored));
+                    if number % 7 == 0 {
+                        writer.queue.line().is_quick = false;
+                    }
+                }
+            });
+            awaited += 40 + 2 * ALONE as usize;
+            // These wait when it ends.
+            for number in 0..40 {
+                runtime.spawn(put(format!("{round}-cut-{number}")));
+            }
+            runtime.shutdown_background();
+        }
+        drop(writer);
+        let begun = Instant::now();
+        while Arc::strong_count(&spool) > 1 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "something holds it for ever");
+            std::thread::sleep(QUIET);
+        }
+        let stored = spool.counts(DateTime::UNIX_EPOCH).unwrap().new;
+        assert!((awaited..=awaited + 8 * 40).contains(&stored), "{stored} of {awaited}");
     }
 }

@@ -13,7 +13,8 @@ use super::merge::{Onto, Wish};
 use super::names::Names;
 use super::snapshot::{Snapshot, ledger_tree, read_blob, tree_of};
 use super::staging::Staging;
-use super::tree_diff::{TREE, entry_with_mode};
+use super::tree::TREE;
+use super::tree_diff::entry_with_mode;
 use super::tree_edit::{Edits, edit_tree, graft};
 use super::{Identity, LedgerError};
 

@@ -14,7 +14,8 @@ use super::handle::{
 };
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{Snapshot, entry_at, ledger_tree, tree_of};
-use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
+use super::tree::{LINK, SUBMODULE, TREE};
+use super::tree_diff::walk_differences;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 

@@ -14,7 +14,8 @@ use super::git_program;
 use super::handle::Objects;
 use super::index_file::IndexLock;
 use super::snapshot::{read_blob, tree_of};
-use super::tree_diff::{Entry, FileDiff, differing_files, is_plain};
+use super::tree::Entry;
+use super::tree_diff::{FileDiff, differing_files, is_plain};
 use super::working_file::{self, bare_entry};
 
 pub(super) const SKIP_WORKTREE: u16 = 1 << 14;

@@ -9,7 +9,8 @@ use super::handle::Objects;
 use super::names::Names;
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{entry_at, read_blob};
-use super::tree_diff::{TREE, entry_with_mode};
+use super::tree::TREE;
+use super::tree_diff::entry_with_mode;
 use crate::brief::{Event, EventKind, Timeline};
 use crate::yaml;
 

@@ -13,9 +13,9 @@ use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
 use super::handle::{Objects, Shared, find_tree, hold, object_id};
 use super::path::{BRIEFS, Folder, key_of};
-use super::tree::Tree;
+use super::tree::{LINK, SUBMODULE, TREE, Tree};
 use super::tree_cache::TreeCache;
-use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
+use super::tree_diff::entry_with_mode;
 use crate::model::{Gap, Key, ObjectId};
 
 /// A layout has a handful of levels; more is a mistake or an attack.

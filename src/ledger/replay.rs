@@ -11,7 +11,8 @@ use super::checkout::CheckoutRemark;
 use super::handle::{LOOKED_AT, check_history, find_commit};
 use super::merge::Wish;
 use super::snapshot::{ledger_tree, read_blob, tree_of};
-use super::tree_diff::{Entry, differing_files};
+use super::tree::Entry;
+use super::tree_diff::differing_files;
 use super::writer::Writer;
 use super::{Identity, LedgerError};
 

@@ -11,8 +11,9 @@ use super::cache::{FactsKind, FolderGroup, FolderGroups};
 use super::handle::{Objects, Shared, find_commit, find_tree, hold, object_id};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
+use super::tree::{LINK, SUBMODULE, TREE};
 use super::tree_cache::TreeCache;
-use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
+use super::tree_diff::entry_with_mode;
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// The files of a handoff, as far as they exist.

@@ -16,8 +16,7 @@ use super::handle::{Handle, Objects as _, Shared, check_whole, hold};
 use super::loose::Object;
 use super::pack::{self, PackWriter};
 use super::signing::{Signing, Unsigned};
-use super::tree::{UNREADABLE, edited, find_entry};
-use super::tree_diff::Entry;
+use super::tree::{Entry, UNREADABLE, edited, find_entry};
 
 /// With as many objects as this, one pack is faster to write and to read than single files.
 const PACK_FROM: usize = 120;

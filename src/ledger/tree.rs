@@ -8,7 +8,15 @@ use std::sync::Arc;
 use git2::{ObjectType, Oid};
 use memchr::memchr;
 
-use super::tree_diff::{Entry, LINK, SUBMODULE, TREE};
+/// An entry of a tree: the object and its mode.
+pub(super) type Entry = (Oid, i32);
+
+/// The mode of a tree inside a tree.
+pub(super) const TREE: i32 = 0o040_000;
+
+/// The modes of a symbolic link and of a submodule.
+pub(super) const LINK: i32 = 0o120_000;
+pub(super) const SUBMODULE: i32 = 0o160_000;
 
 /// Why a folder's object cannot be read.
 pub(super) const UNREADABLE: &str = "a folder's object is damaged";

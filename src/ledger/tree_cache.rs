@@ -10,8 +10,7 @@ use git2::{ObjectType, Oid};
 
 use super::LedgerError;
 use super::handle::Objects;
-use super::tree::{Tree, TreeEntry};
-use super::tree_diff::LINK;
+use super::tree::{LINK, Tree, TreeEntry};
 
 /// The entries that are kept in all, about 20 MB; the newest tree is kept whatever its size.
 const MOST_ENTRIES: usize = 200_000;

@@ -4,10 +4,7 @@ use git2::Oid;
 
 use super::LedgerError;
 use super::handle::{Objects, find_tree};
-use super::tree::{Tree, TreeEntry};
-
-/// An entry of a tree: the object and its mode.
-pub(super) type Entry = (Oid, i32);
+use super::tree::{Entry, TREE, Tree, TreeEntry};
 
 /// One file that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +13,6 @@ pub(super) struct FileDiff {
     pub(super) old: Option<Entry>,
     pub(super) new: Option<Entry>,
 }
-
-/// The mode of a tree inside a tree.
-pub(super) const TREE: i32 = 0o040_000;
-
-/// The modes of a symbolic link and of a submodule.
-pub(super) const LINK: i32 = 0o120_000;
-pub(super) const SUBMODULE: i32 = 0o160_000;
 
 /// Calls `visit` for each differing entry, which says whether to go below it.
 pub(super) fn walk_differences(

@@ -6,7 +6,7 @@ use git2::Oid;
 
 use super::LedgerError;
 use super::staging::Staging;
-use super::tree_diff::{LINK, SUBMODULE, TREE};
+use super::tree::{LINK, SUBMODULE, TREE};
 
 /// A file to be in a tree, or (`None`) not to be there.
 pub(super) type Edits = BTreeMap<String, Option<Oid>>;

@@ -1,7 +1,9 @@
 //! The workflows that `init` lays down: of each choice parsed and held to what
 //! they may do, and each of their lines run as a runner of GitHub runs it.
 
+mod matrix;
 mod runner;
+mod signed;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -150,7 +150,8 @@ impl Relayed {
             invocation.warn(format!("warning: the signature of {title} was not verified: {why}"));
         };
         let is_hint = provider.authenticity() == Authenticity::HintOnly;
-        let can_ask = is_hint && matches!(provider.fetcher(secrets, Limits::default()), Ok(Some(_)));
+        let can_ask =
+            is_hint && matches!(provider.fetcher(secrets, Limits::default()), Ok(Some(_)));
         if can_ask && !matches!(self.origin, Origin::ByHand) {
             self.authenticity = Authenticity::HintOnly;
         }

@@ -159,13 +159,30 @@ impl Failure {
     }
 }
 
-/// The answer's JSON object. Nothing else is an answer of a CRM: a list or a
-/// text would be read as one that holds nothing.
+/// The answer's JSON object, where it is the whole answer.
 pub(super) fn object(crm: &str, path: &str, answer: &Response) -> Result<Value, Failure> {
+    match answer.status.as_u16() {
+        // 202 is not ready, 206 and 207 are parts: nothing is missing of a plain answer.
+        status @ (202 | 204..=299) => {
+            let why = format!("is no whole answer (status {status})");
+            Err(Failure::nonsense(crm, path, answer.status, &why))
+        }
+        _ => object_in_parts(crm, path, answer),
+    }
+}
+
+/// The answer's JSON object, which may say itself that parts of it are missing. Nothing
+/// else is an answer of a CRM: a list or a text would be read as one that holds nothing.
+pub(super) fn object_in_parts(crm: &str, path: &str, answer: &Response) -> Result<Value, Failure> {
     let nonsense = |why: &str| Failure::nonsense(crm, path, answer.status, why);
     match answer.json() {
         Ok(object @ Value::Object(_)) => Ok(object),
         Ok(other) => Err(nonsense(&format!("is {} and not an object", kind(&other)))),
+        Err(_) if answer.headers.contains_key(header::CONTENT_ENCODING) => {
+            let packed = answer.headers[header::CONTENT_ENCODING].to_str().unwrap_or_default();
+            let packed = shorten(&one_line(packed), 40);
+            Err(nonsense(&format!("is packed ({packed}), which was not asked for")))
+        }
         Err(_) if answer.body.trim_ascii_start().starts_with(b"<") => {
             Err(nonsense("is a web page and not JSON, such as one for login or maintenance"))
         }

@@ -51,7 +51,7 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Composed {
     pub brief: Value,
-/// What the mapping gave for it.
+    /// What the mapping gave for it.
     pub given: GivenAnswers,
     pub remarks: Remarks,
 }

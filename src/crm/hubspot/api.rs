@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::HubSpotSettings;
 use crate::crm::CrmError;
-use crate::crm::failure::{clean, object, secret_header};
+use crate::crm::failure::{clean, object, object_in_parts, secret_header};
 use crate::crm::reading::{AccountFacts, whole};
 use crate::http::{ApiRequest, Client, Limits, NetError, Response, Schedule};
 use crate::model::CrmName;
@@ -169,7 +169,10 @@ impl HubSpotApi {
     /// An answer's object. One that says `status: error` is an error whatever
     /// its HTTP status.
     pub(super) fn object(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
-        let object = object("HubSpot", path, answer)?;
+        let object = match answer.status {
+            StatusCode::MULTI_STATUS => object_in_parts("HubSpot", path, answer)?,
+            _ => object("HubSpot", path, answer)?,
+        };
         if object["status"] == "error" { Err(self.failure(answer)) } else { Ok(object) }
     }
 

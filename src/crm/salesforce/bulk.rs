@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -155,6 +155,9 @@ impl Pages for BulkJob<'_> {
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
         let answer = self.api.answer(at).await?;
         let nonsense = |why: String| Failure::nonsense("Salesforce", at, answer.status, &why);
+        if answer.status != StatusCode::OK {
+            return Err(nonsense(format!("is no whole answer (status {})", answer.status)));
+        }
         let mut records = Vec::new();
         let mut rows = csv::Reader::from_reader(answer.body.as_ref());
         let headers = rows.headers().map_err(|error| nonsense(format!("is not CSV: {error}")))?;

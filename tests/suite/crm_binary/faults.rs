@@ -1,33 +1,8 @@
 //! Each CRM with each fault on pages of an audit, through the real binary:
 //! the audit ends with 3 and says what could not be read.
 
-use serde_json::Value;
-
 use super::{CRMS, Fake, World};
-use crate::crm_faults::faults;
-use crate::hubspot;
-
-/// Plans a fault for the answer number `at` from now on.
-fn plan(world: &World, at: usize, (status, body, times): &(u16, Value, usize)) {
-    match &world.fake {
-        Fake::HubSpot(fake) => {
-            let answer = hubspot::fake::Planned::Answer(*status, vec![], body.clone());
-            let pass = std::iter::repeat_n(hubspot::fake::Planned::Pass, at);
-            fake.state().planned.clear();
-            fake.plan("", pass.chain(std::iter::repeat_n(answer, *times)));
-        }
-        Fake::Salesforce(fake) => {
-            let pass = std::iter::repeat_n((0, Value::Null), at);
-            fake.state().planned.clear();
-            fake.plan("", pass.chain(std::iter::repeat_n((*status, body.clone()), *times)));
-        }
-        Fake::Pipedrive(fake) => {
-            let answer = Some((*status, vec![], body.clone()));
-            fake.state().planned.clear();
-            fake.plan("", std::iter::repeat_n(None, at).chain(std::iter::repeat_n(answer, *times)));
-        }
-    }
-}
+use crate::crm_faults::{Plan, faults, servers};
 
 /// The requests so far that read deals: their number and what they were.
 fn requests_for_deals(world: &World) -> Vec<usize> {
@@ -63,12 +38,43 @@ fn crm_binary_each_fault_on_a_page_of_deals_ends_with_three_and_is_named() {
         for (number, fault) in faults.iter().enumerate() {
             let middle = pages[1 + number % (pages.len() - 2)];
             for at in [first, middle, last] {
-                plan(&world, at, fault);
+                let answers = vec![(fault.0, fault.1.clone()); fault.2];
+                world.fake.plan(&Plan { part: "", pass: at, answers: &answers });
                 let ran = world.run(&["audit"]).exits(3);
                 let said = format!("{}{}", ran.stdout, ran.stderr);
                 let named = said.contains("Could not read") || said.contains("error: ");
                 assert!(named, "{crm}: request {at}: {fault:?}\n{said}");
                 assert!(!said.contains("panicked"), "{crm}: request {at}: {fault:?}\n{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn crm_binary_an_audit_of_each_server_ends_with_three_or_is_whole() {
+    for crm in CRMS {
+        let world = World::of(crm, "");
+        if let Fake::HubSpot(fake) = &world.fake {
+            fake.state().search_page = Some(3);
+        }
+        let whole = world.run(&["audit", "--format", "json"]).exits(1).json();
+        for server in servers().iter().filter(|it| it.source == crm && it.is_final()) {
+            if let Fake::Salesforce(fake) = &world.fake {
+                // The numbers of the queries start again.
+                fake.state().cursors.clear();
+            }
+            let plan = Plan { part: server.part, pass: server.pass, answers: &server.answers };
+            world.fake.plan(&plan);
+            let ran = world.run(&["audit", "--format", "json"]);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            if server.says.is_empty() {
+                assert_eq!(ran.exits(1).json()["deals"], whole["deals"], "{crm} {}", server.name);
+                continue;
+            }
+            assert_eq!(ran.code, 3, "{crm} {}: {said}", server.name);
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            for words in server.says {
+                assert!(said.contains(words), "{crm} {}: {words}\n{said}", server.name);
             }
         }
     }

@@ -13,6 +13,7 @@ use std::fs;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::crm_faults::Plan;
 use crate::sandbox::{Ran, Sandbox};
 use crate::{hubspot, pipedrive, salesforce};
 
@@ -60,6 +61,39 @@ impl Fake {
             ],
             Self::Pipedrive(_) => vec![("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN.to_owned())],
         }
+    }
+
+    /// Gives these answers from now on, and no others that were planned.
+    pub(crate) fn plan(&self, &Plan { part, pass, answers }: &Plan<'_>) {
+        match self {
+            Self::HubSpot(fake) => {
+                let answer = |(status, body): &(u16, Value)| {
+                    hubspot::fake::Planned::Answer(*status, vec![], body.clone())
+                };
+                let before = std::iter::repeat_n(hubspot::fake::Planned::Pass, pass);
+                fake.state().planned.clear();
+                fake.plan(part, before.chain(answers.iter().map(answer)));
+            }
+            Self::Salesforce(fake) => {
+                let before = std::iter::repeat_n((0, Value::Null), pass);
+                fake.state().planned.clear();
+                fake.plan(part, before.chain(answers.iter().cloned()));
+            }
+            Self::Pipedrive(fake) => {
+                let answer = |(status, body): &(u16, Value)| Some((*status, vec![], body.clone()));
+                let before = std::iter::repeat_n(None, pass);
+                fake.state().planned.clear();
+                fake.plan(part, before.chain(answers.iter().map(answer)));
+            }
+        }
+    }
+
+    /// The same with these answers.
+    pub(crate) fn planned(self, plan: Option<&Plan<'_>>) -> Self {
+        if let Some(plan) = plan {
+            self.plan(plan);
+        }
+        self
     }
 }
 

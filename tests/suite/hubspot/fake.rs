@@ -13,6 +13,7 @@ use handoff::http::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
+use crate::crm_faults::in_its_place;
 use crate::killed::killer::{Killer, When};
 
 pub(crate) const TOKEN: &str = "pat-na1-secret-0000-1111";
@@ -113,7 +114,8 @@ impl Fake {
     }
 }
 
-fn from_samples() -> Account {
+/// The account of the samples.
+pub(crate) fn from_samples() -> Account {
     let mut account = Account { next_id: 900, ..Account::default() };
     for name in [
         "deals-search-page1",
@@ -263,7 +265,7 @@ async fn answer(
             answer
         }
         Some(Planned::Answer(status, headers, body)) => {
-            let mut response = json_answer(status, &body);
+            let mut response = in_its_place(status, &body);
             for (name, value) in headers {
                 response.headers_mut().insert(name, value.parse().expect("header"));
             }

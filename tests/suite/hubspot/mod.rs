@@ -457,6 +457,20 @@ async fn associations_that_an_answer_is_silent_about_are_not_taken_for_none() {
 }
 
 #[tokio::test]
+async fn associations_that_name_one_page_over_and_over_are_not_taken_for_all() {
+    let fake = Fake::start().await;
+    let result = json!({"from": {"id": "31874500101"}, "to": [{"toObjectId": "1"}],
+                        "paging": {"next": {"after": "1"}}});
+    let page = Planned::Answer(200, vec![], json!({"status": "COMPLETE", "results": [result]}));
+    fake.plan("deals/contacts/batch/read", vec![page; 60]);
+    let read = connect(&fake, "").deal(&DealId::new("31874500101"), None).await;
+    let error = read.expect_err("the pages repeat").to_string();
+    assert!(error.contains("the pages repeat"), "{error}");
+    let asked = fake.state().calls.iter().filter(|call| call.path.contains("/contacts/")).count();
+    assert!(asked <= 3, "{asked}");
+}
+
+#[tokio::test]
 async fn a_change_whose_outcome_is_not_told_is_not_taken_for_done() {
     let fake = Fake::start().await;
     let silent = Planned::Answer(200, vec![], json!({"id": "31874500107"}));

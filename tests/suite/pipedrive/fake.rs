@@ -13,6 +13,7 @@ use handoff::http::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
+use crate::crm_faults::in_its_place;
 use crate::killed::killer::{Killer, When};
 
 pub(crate) const TOKEN: &str = "0123456789abcdef-api-token";
@@ -100,7 +101,8 @@ impl Fake {
     }
 }
 
-pub(super) fn from_samples() -> Company {
+/// The company of the samples.
+pub(crate) fn from_samples() -> Company {
     let mut company = Company { page: 4, ..Company::default() };
     for name in ["deals-won-page1", "deals-won-page2", "deals-archived-won", "deals-deleted"] {
         data(name).into_iter().for_each(|deal| company.add(deal));
@@ -199,7 +201,7 @@ async fn answer(
         .find(|(part, answers)| request.contains(part.as_str()) && !answers.is_empty())
         .and_then(|(_, answers)| answers.pop_front());
     if let Some(Some((status, headers, body))) = planned {
-        let mut response = json_answer(status, &body);
+        let mut response = in_its_place(status, &body);
         for (name, value) in headers {
             response.headers_mut().insert(name, value.parse().expect("header"));
         }

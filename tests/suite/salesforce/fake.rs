@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::jobs::{self, Job};
 use super::soql::soql_query;
 
+use crate::crm_faults::in_its_place;
 use crate::killed::killer::{Killer, When};
 
 pub(crate) const CLIENT_ID: &str = "3MVG9-consumer-key";
@@ -219,7 +220,7 @@ async fn answer(
         .and_then(|(_, answers)| answers.pop_front());
     // A status of 0 lets the real answer pass.
     if let Some((status, body)) = planned.filter(|(status, _)| *status != 0) {
-        let mut response = json_answer(status, &body);
+        let mut response = in_its_place(status, &body);
         let info = org.limit_info.unwrap_or("api-usage=580/118000");
         response.headers_mut().insert("sforce-limit-info", info.parse().expect("a header"));
         return response;

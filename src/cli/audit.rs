@@ -362,9 +362,9 @@ fn without_ledger(
     let zone = workflow::company_zone(&config).unwrap_or(Tz::UTC);
     let usage = |error: MomentError| CliError::usage(error.to_string());
     let as_of = match arguments.as_of.as_deref() {
-        Some(text) => {
-            read_moment(text, zone, Edge::End, invocation.now).map_err(usage)?.min(invocation.now)
-        }
+        Some(text) => read_moment(text, zone, Edge::End, invocation.now)
+            .map_err(|error| CliError::usage(format!("--as-of: {error}")))?
+            .min(invocation.now),
         None => invocation.now,
     };
     let moment = AsOf { as_of, cut: arguments.as_of.is_some(), revision: None };
@@ -681,7 +681,7 @@ fn as_of(
         Ok(as_of) => Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None }),
         Err(error) => match ledger.commit_at(text)? {
             Some((id, as_of)) => Ok(AsOf { as_of, cut: false, revision: Some(id.to_string()) }),
-            None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(
+            None => Err(CliError::usage(format!("--as-of: {error}")).help(
                 "give a day, a moment such as 2026-11-20T17:00:00Z, or a revision of the ledger",
             )),
         },

@@ -363,9 +363,9 @@ fn without_ledger(
     let zone = workflow::company_zone(&config).unwrap_or(Tz::UTC);
     let usage = |error: MomentError| CliError::usage(error.to_string());
     let as_of = match arguments.as_of.as_deref() {
-        Some(text) => {
-            read_moment(text, zone, Edge::End, invocation.now).map_err(usage)?.min(invocation.now)
-        }
+        Some(text) => read_moment(text, zone, Edge::End, invocation.now)
+            .map_err(|error| CliError::usage(format!("--as-of: {error}")))?
+            .min(invocation.now),
         None => invocation.now,
     };
     let exported_at = exported_at(arguments, zone, invocation)?;
@@ -692,7 +692,7 @@ fn as_of(
                 let revision = Some(id.to_string());
                 Ok(AsOf { as_of, cut: false, revision, exported_at })
             }
-            None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(
+            None => Err(CliError::usage(format!("--as-of: {error}")).help(
                 "give a day, a moment such as 2026-11-20T17:00:00Z, or a revision of the ledger",
             )),
         },

@@ -121,7 +121,7 @@ async fn ask(
     invocation: &Invocation,
 ) -> Result<Asked, CliError> {
     let context = open(invocation, Ports::default())?;
-    let since = arguments.since.start(&context.config, invocation.now)?;
+    let since = arguments.since.start("--since", &context.config, invocation.now)?;
     if since >= invocation.now {
         return Err(CliError::usage("--since is in the future")
             .help("name a moment of the past, such as 2026-11-01 or 30d"));

@@ -51,8 +51,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let keys = if named {
         find_signed_keys(&arguments.keys, &context)?
     } else {
-        let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?
-            .unwrap_or(invocation.now - Days::new(DAYS));
+        let since =
+            When::of_act("--since", arguments.since.as_ref(), &context.config, invocation.now)?
+                .unwrap_or(invocation.now - Days::new(DAYS));
         let (keys, gaps) = workflow::keys_within(&context, Horizon { since })?;
         exit = exit.max(warn_of(&gaps, invocation));
         idle = workflow::idle_deliveries(&context, &keys, Horizon { since }, arguments.dry_run)?;

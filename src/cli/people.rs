@@ -48,7 +48,7 @@ impl PersonArguments {
         let context = open(invocation, Ports { push: !self.no_push, ..Ports::default() })?;
         let key = find_signed_key(&self.key, &context)?;
         check_name(&self.by, &context.config.team)?;
-        let at = When::of_act(self.at.as_ref(), &context.config, invocation.now)?;
+        let at = When::of_act("--at", self.at.as_ref(), &context.config, invocation.now)?;
         Ok((context, key, at))
     }
 }
@@ -263,7 +263,7 @@ fn record(
     if matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched) {
         check_name(&told.by, &context.config.team)?;
     }
-    told.at = When::of_act(at, &context.config, invocation.now)?;
+    told.at = When::of_act("--at", at, &context.config, invocation.now)?;
     let mut remarks = Remarks::default();
     if told.kind == EventKind::Exempted {
         match open_crm(invocation, &context.config, &export_root(&context.ledger)) {

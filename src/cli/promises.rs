@@ -97,8 +97,13 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
         return Err(WorkflowError::NoHandoff(key.clone()).into());
     }
     let owner = arguments.owner.as_ref().map(|owner| owner.trim().to_lowercase());
-    let due_before = When::of_act(arguments.due_before.as_ref(), &context.config, invocation.now)?
-        .map(|at| at.with_timezone(&context.config.timezone).date_naive());
+    let due_before = When::of_act(
+        "--due-before",
+        arguments.due_before.as_ref(),
+        &context.config,
+        invocation.now,
+    )?
+    .map(|at| at.with_timezone(&context.config.timezone).date_naive());
     promises.retain(|promise| {
         let is_owner = |owner: &String| {
             promise.owner.as_ref().is_some_and(|it| it.to_lowercase().contains(owner.as_str()))

@@ -39,7 +39,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("NO_COLOR", "No colours, whatever the terminal."),
     ("COLUMNS", "The width that tables are fitted to."),
     ("HANDOFF_LOG", "What is logged, such as handoff=debug; see --verbose."),
-    ("HTTPS_PROXY, NO_PROXY", "The proxy for CRM, e-sign and targets."),
+    ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy for CRM, e-sign, targets, mail and NATS."),
     ("GIT_SSH_COMMAND, GIT_ASKPASS", "How git reaches the ledger's remote."),
 ];
 

@@ -98,7 +98,12 @@ async fn choose(
     }
     let since = context.now - Days::new(DAYS);
     let horizon = Horizon { since };
-    let changed = When::of_act(arguments.changed_since.as_ref(), &context.config, context.now)?;
+    let changed = When::of_act(
+        "--changed-since",
+        arguments.changed_since.as_ref(),
+        &context.config,
+        context.now,
+    )?;
     Ok(match changed {
         Some(since) => workflow::changed_handoffs(context, since, horizon).await?,
         None => workflow::keys_within(context, horizon)?,

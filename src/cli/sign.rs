@@ -73,7 +73,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         invocation,
         Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.result.no_push },
     )?;
-    let given = When::of_act(arguments.received_at.as_ref(), &context.config, invocation.now)?;
+    let given = When::of_act(
+        "--received-at",
+        arguments.received_at.as_ref(),
+        &context.config,
+        invocation.now,
+    )?;
     let received_at = given
         .or(payload.as_ref().and_then(|payload| payload.received_at))
         .unwrap_or(invocation.now);

@@ -59,8 +59,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             vec![workflow::status_of(&context, &key)?.ok_or(WorkflowError::NoHandoff(key))?]
         }
         (None, None) => {
-            let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?
-                .unwrap_or(invocation.now - Days::new(DAYS));
+            let since =
+                When::of_act("--since", arguments.since.as_ref(), &context.config, invocation.now)?
+                    .unwrap_or(invocation.now - Days::new(DAYS));
             let (rows, gaps) = workflow::status(&context, Horizon { since })?;
             for gap in &gaps {
                 invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));

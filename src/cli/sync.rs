@@ -141,7 +141,7 @@ fn choose(
     if !arguments.keys.is_empty() {
         return arguments.keys.iter().map(|text| find_key(text, context)).collect();
     }
-    let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?;
+    let since = When::of_act("--since", arguments.since.as_ref(), &context.config, invocation.now)?;
     let horizon = Horizon { since: since.unwrap_or(invocation.now - Days::new(DAYS)) };
     if let Some(task) = &arguments.task {
         let (key, gaps) = workflow::key_of_task(context, readers, task, horizon)?;

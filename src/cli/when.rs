@@ -35,18 +35,19 @@ impl FromStr for When {
 }
 
 impl When {
-    /// Its first moment, in the company's zone.
+    /// Its first moment, in the company's zone. `option` is where it was given.
     ///
     /// # Errors
     /// When the clock of that zone shows the time twice or never.
     pub(super) fn start(
         &self,
+        option: &str,
         config: &Config,
         now: DateTime<Utc>,
     ) -> Result<DateTime<Utc>, CliError> {
         let zone = workflow::company_zone(config).unwrap_or(Tz::UTC);
         read_moment(&self.0, zone, Edge::Start, now)
-            .map_err(|error| CliError::usage(error.to_string()))
+            .map_err(|error| CliError::usage(format!("{option}: {error}")))
     }
 
     /// The moment that an act is told for: of a day its beginning, and never
@@ -55,10 +56,11 @@ impl When {
     /// # Errors
     /// As for [`When::start`].
     pub(super) fn of_act(
+        option: &str,
         given: Option<&Self>,
         config: &Config,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, CliError> {
-        given.map(|given| given.start(config, now)).transpose()
+        given.map(|given| given.start(option, config, now)).transpose()
     }
 }

@@ -3,16 +3,21 @@
 //! try, so that many mail stores keep one copy of two.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use icalendar::{Calendar, Component as _, Event as CalendarEvent, EventLike as _, EventStatus};
+use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
-use lettre::transport::smtp::AsyncSmtpTransportBuilder;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use lettre::transport::smtp::Error as SmtpError;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -26,6 +31,7 @@ use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::{Medium, Message as Text};
 use crate::brief::EventKind;
+use crate::http::Forwarder;
 use crate::link::LinkRole;
 use crate::model::{Check, Remarks, Secrets};
 use crate::settings::SettingsReader;
@@ -52,14 +58,21 @@ pub(super) struct EmailSettings {
     pub repeat: bool,
 }
 
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
+/// How long a proxy may take to make the connection.
+const PROXY_TIME: Duration = Duration::from_secs(10);
+/// How long the server may take until it has accepted the password.
+const CONNECT_TIME: Duration = Duration::from_secs(30);
+/// How long the server may take to accept one mail.
+const SEND_TIME: Duration = Duration::from_secs(120);
+/// How long the server may take to say goodbye.
+const QUIT_TIME: Duration = Duration::from_secs(5);
 
 /// Sends mails through one server.
 struct Email {
     from: Mailbox,
     list: Vec<Mailbox>,
     settings: EmailSettings,
-    builder: AsyncSmtpTransportBuilder,
+    server: Server,
     /// What went out in this run, so that a retry for one person is none for
     /// the others.
     sent: Mutex<BTreeSet<String>>,
@@ -111,17 +124,17 @@ fn channel(
     };
     let from = mailbox("from", &settings.from);
     let list = settings.list.iter().filter_map(|address| mailbox("list", address)).collect();
-    let builder = match secrets.get("SMTP_URL") {
-        Some(url) => server(&url).map_err(|problem| problems.push(problem)).ok(),
+    let server = match secrets.get("SMTP_URL") {
+        Some(url) => Server::parse(&url).map_err(|problem| problems.push(problem)).ok(),
         None => {
             problems.push("set SMTP_URL, such as smtps://user:password@smtp.example.com".into());
             None
         }
     };
-    match (from, builder) {
-        (Some(from), Some(builder)) if problems.is_empty() => {
+    match (from, server) {
+        (Some(from), Some(server)) if problems.is_empty() => {
             let (settings, sent) = (settings.clone(), Mutex::default());
-            Ok(Arc::new(Email { from, list, settings, builder, sent }))
+            Ok(Arc::new(Email { from, list, settings, server, sent }))
         }
         _ => Err(problems),
     }
@@ -133,38 +146,161 @@ fn generated() -> HeaderValue {
     HeaderValue::new(name, "auto-generated".to_owned())
 }
 
-/// The server behind `SMTP_URL`; without encryption on loopback only.
-fn server(secret: &SecretString) -> Result<AsyncSmtpTransportBuilder, String> {
-    let url = Url::parse(secret.expose_secret())
-        .map_err(|_| "SMTP_URL is not a URL such as smtps://user:password@smtp.example.com")?;
-    let loopback = match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host
-            .trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback()),
-        None => false,
-    };
-    let required = url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
-    if url.scheme() == "smtp" && !required && !loopback {
-        return Err(
-            "SMTP_URL: mail without encryption is accepted on loopback only; use smtps://, or smtp://…?tls=required for STARTTLS"
-                .to_owned(),
-        );
+/// The server behind `SMTP_URL`.
+struct Server {
+    host: String,
+    port: u16,
+    tls: Tls,
+    hello: ClientId,
+    credentials: Option<Credentials>,
+}
+
+/// A connection to the server, signed in.
+struct Connection {
+    smtp: AsyncSmtpConnection,
+    /// What it goes through where there is a proxy.
+    forwarder: Option<Forwarder>,
+}
+
+impl Server {
+    /// Without encryption on loopback only.
+    fn parse(secret: &SecretString) -> Result<Self, String> {
+        let url = Url::parse(secret.expose_secret())
+            .map_err(|_| "SMTP_URL is not a URL such as smtps://user:password@smtp.example.com")?;
+        let wrong =
+            || "SMTP_URL: give scheme smtp or smtps, user, password, host and port".to_owned();
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let loopback = host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
+        if url.scheme() == "smtp" && tls.as_deref() != Some("required") && !loopback {
+            return Err(
+                "SMTP_URL: mail without encryption is accepted on loopback only; use smtps://, or smtp://…?tls=required for STARTTLS"
+                    .to_owned(),
+            );
+        }
+        if host.is_empty() {
+            return Err(wrong());
+        }
+        let name = || {
+            TlsParameters::new(host.clone())
+                .map_err(|error| format!("SMTP_URL: TLS cannot be used: {error}"))
+        };
+        let (standard_port, tls) = match (url.scheme(), tls.as_deref()) {
+            ("smtps", _) => (465, Tls::Wrapper(name()?)),
+            ("smtp", None) => (25, Tls::None),
+            ("smtp", Some("required")) => (587, Tls::Required(name()?)),
+            ("smtp", Some("opportunistic")) => (587, Tls::Opportunistic(name()?)),
+            _ => return Err(wrong()),
+        };
+        let decoded = |text: &str| {
+            let text = percent_decode_str(text).decode_utf8().map_err(|_| wrong())?;
+            Ok::<_, String>(text.into_owned())
+        };
+        let credentials = match url.password() {
+            Some(password) => Some(Credentials::new(decoded(url.username())?, decoded(password)?)),
+            None => None,
+        };
+        let hello = match url.path().trim_matches('/') {
+            "" => ClientId::default(),
+            name => ClientId::Domain(name.to_owned()),
+        };
+        let port = url.port().unwrap_or(standard_port);
+        Ok(Self { host, port, tls, hello, credentials })
     }
-    let builder = Transport::from_url(url.as_str()).map_err(|_| {
-        "SMTP_URL: give scheme smtp or smtps, user, password, host and port".to_owned()
-    })?;
-    Ok(builder.timeout(Some(Duration::from_secs(30))))
+
+    /// Connects and signs in, through a proxy where one counts for the server.
+    /// Nothing was sent where this fails.
+    async fn connect(&self) -> Result<Connection, DeliveryError> {
+        let forwarder =
+            Forwarder::to(&self.host, self.port, PROXY_TIME).await.map_err(|error| {
+                DeliveryError::transient(format!("loopback, on the way to the proxy: {error}"))
+            })?;
+        let server = match &forwarder {
+            Some(it) => format!("the mail server through the proxy {}", it.proxy()),
+            None => "the mail server".to_owned(),
+        };
+        let greeted = self.greet(forwarder.as_ref().map(Forwarder::address));
+        let error = match tokio::time::timeout(CONNECT_TIME, greeted).await {
+            Ok(Ok(smtp)) => return Ok(Connection { smtp, forwarder }),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let time = CONNECT_TIME.as_secs();
+                return Err(DeliveryError::transient(format!("{server}: no answer in {time} s")));
+            }
+        };
+        if let Some(fault) = forwarder.and_then(|it| it.fault()) {
+            return Err(DeliveryError::transient(fault.to_string()));
+        }
+        let message = format!("{server}: {}", words(&error));
+        Err(if error.is_permanent() || error.is_client() {
+            DeliveryError::permanent(message, "check SMTP_URL: host, port, user, password")
+        } else {
+            DeliveryError::transient(message)
+        })
+    }
+
+    /// `instead` is where to connect to in the place of the server itself.
+    async fn greet(&self, instead: Option<SocketAddr>) -> Result<AsyncSmtpConnection, SmtpError> {
+        let (host, port) = match instead {
+            Some(address) => (address.ip().to_string(), address.port()),
+            None => (self.host.clone(), self.port),
+        };
+        let wrapped = match &self.tls {
+            Tls::Wrapper(parameters) => Some(parameters.clone()),
+            _ => None,
+        };
+        let mut smtp = AsyncSmtpConnection::connect_tokio1(
+            (host.as_str(), port),
+            Some(CONNECT_TIME),
+            &self.hello,
+            wrapped,
+            None,
+        )
+        .await?;
+        match &self.tls {
+            Tls::Required(parameters) => smtp.starttls(parameters.clone(), &self.hello).await?,
+            Tls::Opportunistic(parameters) if smtp.can_starttls() => {
+                smtp.starttls(parameters.clone(), &self.hello).await?;
+            }
+            _ => {}
+        }
+        if let Some(credentials) = &self.credentials {
+            smtp.auth(DEFAULT_MECHANISMS, credentials).await?;
+        }
+        Ok(smtp)
+    }
+}
+
+impl Connection {
+    /// Hands one mail over.
+    async fn send(&mut self, mail: &Message) -> Result<(), DeliveryError> {
+        let bytes = mail.formatted();
+        let sent = self.smtp.send(mail.envelope(), &bytes);
+        match tokio::time::timeout(SEND_TIME, sent).await {
+            Ok(sent) => sent.map(drop).map_err(|error| judge(&error)),
+            Err(_) => Err(DeliveryError::unclear(format!(
+                "the mail server: no answer within {} s",
+                SEND_TIME.as_secs()
+            ))),
+        }
+    }
+
+    /// Whether the next mail can be sent with it.
+    async fn is_open(&mut self) -> bool {
+        !self.smtp.has_broken()
+            && tokio::time::timeout(QUIT_TIME, self.smtp.test_connected()).await == Ok(true)
+    }
+
+    /// Says goodbye. What was sent is sent, whatever the answer.
+    async fn close(mut self) {
+        if !self.smtp.has_broken() {
+            let _ = tokio::time::timeout(QUIT_TIME, self.smtp.quit()).await;
+        }
+    }
 }
 
 impl Email {
-    /// A connection of its own for each use: one that outlives the runtime
-    /// cannot be closed.
-    fn transport(&self) -> Transport {
-        self.builder.clone().build()
-    }
-
     /// Who gets it; addresses of the brief that are none are left out and named.
     fn recipients(&self, outgoing: Outgoing<'_>) -> (Vec<Mailbox>, Remarks) {
         let Outgoing { handoff, kind, .. } = outgoing;
@@ -325,7 +461,22 @@ impl Email {
         groups: &[Addressees],
         remarks: &mut Remarks,
     ) -> Result<(), DeliveryError> {
-        let transport = self.transport();
+        let mut connection = None;
+        let result = self.send_over(&mut connection, outgoing, groups, remarks).await;
+        if let Some(connection) = connection {
+            connection.close().await;
+        }
+        result
+    }
+
+    /// The same over one connection, or another where it was ended.
+    async fn send_over(
+        &self,
+        connection: &mut Option<Connection>,
+        outgoing: Outgoing<'_>,
+        groups: &[Addressees],
+        remarks: &mut Vec<String>,
+    ) -> Result<(), DeliveryError> {
         let (mut reached, mut refused) = (false, None);
         for group in groups {
             let to: Vec<String> = group.to.iter().map(|it| it.email.to_string()).collect();
@@ -335,8 +486,18 @@ impl Email {
                 reached = true;
                 continue;
             }
-            match transport.send(self.message(outgoing, group)?).await.map_err(|it| judge(&it)) {
-                Ok(_) => {
+            let message = self.message(outgoing, group)?;
+            if let Some(open) = connection.as_mut()
+                && !open.is_open().await
+            {
+                *connection = None;
+            }
+            let open = match connection {
+                Some(open) => open,
+                None => connection.insert(self.server.connect().await?),
+            };
+            match open.send(&message).await {
+                Ok(()) => {
                     sent().insert(mail);
                     reached = true;
                 }
@@ -392,8 +553,10 @@ impl MessageChannel for Email {
         let mail = builder
             .body(notice.body.clone())
             .map_err(|error| permanent(format!("the mail cannot be made: {error}")))?;
-        self.transport().send(mail).await.map_err(|error| judge(&error))?;
-        Ok(true)
+        let mut connection = self.server.connect().await?;
+        let sent = connection.send(&mail).await;
+        connection.close().await;
+        sent.map(|()| true)
     }
 
     fn describe(&self, outgoing: Outgoing<'_>) -> String {
@@ -423,12 +586,18 @@ impl MessageChannel for Email {
         if offline {
             return vec![Check::ok(what, "it is set, the server was not asked")];
         }
-        vec![match self.transport().test_connection().await {
-            Ok(true) => Check::ok(what, "the server takes the connection and the password"),
-            Ok(false) => Check::failed(what, "the server ended the connection", "check SMTP_URL"),
-            Err(error) => {
-                Check::failed(what, words(&error), "check SMTP_URL: host, port, user, password")
+        vec![match self.server.connect().await {
+            Ok(connection) => {
+                let proxy = connection.forwarder.as_ref().map(Forwarder::proxy);
+                connection.close().await;
+                let taken = "the server takes the connection and the password";
+                let detail = match proxy {
+                    Some(proxy) => format!("{taken}, through the proxy {proxy}"),
+                    None => taken.to_owned(),
+                };
+                Check::ok(what, detail)
             }
+            Err(error) => error.as_check(what, "check SMTP_URL: host, port, user, password"),
         }]
     }
 }
@@ -449,23 +618,21 @@ fn to_remind(reminder: &Reminder) -> (Vec<Mailbox>, Remarks) {
     (to, remarks)
 }
 
-fn words(error: &lettre::transport::smtp::Error) -> String {
+fn words(error: &SmtpError) -> String {
     text::shorten(&text::one_line(&error.to_string()), 300)
 }
 
-/// Which of the outcomes an error is: the server's own words are certain; an
-/// answer that broke off came after the mail was sent.
-fn judge(error: &lettre::transport::smtp::Error) -> DeliveryError {
+/// Which of the outcomes an error is while a mail is sent: the server's own
+/// words are certain; whatever else broke off may have come after it was taken.
+fn judge(error: &SmtpError) -> DeliveryError {
     let message = format!("the mail server: {}", words(error));
     if error.is_permanent() || error.is_client() {
         let help = "see what the mail server says; often an address does not exist".to_owned();
         DeliveryError::permanent(message, help)
     } else if error.is_transient() {
         DeliveryError::transient(message)
-    } else if error.is_response() || error.is_timeout() {
-        DeliveryError::unclear(message)
     } else {
-        DeliveryError::transient(message)
+        DeliveryError::unclear(message)
     }
 }
 

@@ -69,8 +69,12 @@ pub(super) fn unsent(timeline: &Timeline) -> Vec<&Event> {
         let reference = event.reference.as_deref()?;
         let (count, digest) = reference.split_once('-').unwrap_or((reference, ""));
         let events = tellable.get(..count.parse().ok()?)?;
-        let is_all = events.len() == tellable.len();
-        (is_all || digest_of(&timeline.key, events) == digest).then_some(events.len())
+        let is_covered = match digest {
+            // An older mark is a count alone.
+            "" => events.len() == tellable.len(),
+            digest => digest_of(&timeline.key, events) == digest,
+        };
+        is_covered.then_some(events.len())
     };
     let from = own.iter().rev().find_map(covered).unwrap_or_default();
     tellable.into_iter().skip(from).collect()

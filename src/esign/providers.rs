@@ -314,14 +314,15 @@ impl Providers {
             .map(|listed| listed.provider.as_ref())
     }
 
-    /// The provider or sender with this name or alias, a known sender without
-    /// settings among them.
+    /// The provider or sender with this name or alias in any case, a known
+    /// sender without settings among them.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&dyn Provider> {
         self.everything().find(|provider| {
-            provider.name() == name
-                || provider.aliases().contains(&name)
-                || dashed(name) == provider.name()
+            let is = |known: &str| known.eq_ignore_ascii_case(name);
+            is(provider.name())
+                || provider.aliases().iter().any(|alias| is(alias))
+                || dashed(name).eq_ignore_ascii_case(provider.name())
         })
     }
 

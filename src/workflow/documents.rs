@@ -449,7 +449,7 @@ pub async fn look_at_document(
                 let crm = found.deal.as_ref().map_or("the CRM", |deal| deal.crm.as_str());
                 let deal = named.as_ref().map_or("of it", |id| id.as_str());
                 held.push(format!(
-                    "{crm} has no deal {deal} (yet); it is asked again until {}",
+                    "{crm} has no deal {deal} (yet), and before {} no handoff is made without it",
                     until.format("%Y-%m-%d %H:%M UTC")
                 ));
             }

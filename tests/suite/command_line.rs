@@ -113,6 +113,28 @@ fn every_command_reads_moments_in_one_grammar() {
         let ran = sandbox.handoff("d", &arguments).exits(2);
         assert!(ran.stderr.contains("how long ago (30d)"), "{}", ran.stderr);
     }
+    // What is no moment in the company's zone alone is found later, and names its option, too.
+    let settings = fs::read_to_string(sandbox.join("d/handoff.yaml")).unwrap();
+    sandbox.write("d/handoff.yaml", format!("{settings}timezone: America/New_York\n"));
+    sandbox.git("d", &["commit", "--quiet", "--all", "--message", "settings: zone"]);
+    sandbox.write("d/event.json", "{}");
+    for command in [
+        &["status", "--since"][..],
+        &["deliver", "--dry-run", "--since"],
+        &["promises", "--due-before"],
+        &["refresh", "--dry-run", "--changed-since"],
+        &["touch", "northwind", "--by", "samlee", "--no-push", "--at"],
+        &["accept", "northwind", "--by", "samlee", "--no-push", "--at"],
+        &["sign", "event.json", "--no-deliver", "--received-at"],
+        &["audit", "--deals", "deals.csv", "--from"],
+        &["audit", "--deals", "deals.csv", "--as-of"],
+        &["backfill", "--deals", "deals.csv", "--dry-run", "--to"],
+    ] {
+        let option = command[command.len() - 1];
+        let ran = sandbox.handoff("d", &[command, &["2026-03-08T02:30"]].concat()).exits(2);
+        let words = format!("{option}: \"2026-03-08T02:30\" does not exist in America/New_York");
+        assert!(ran.stderr.contains(&words), "{command:?}: {}", ran.stderr);
+    }
 }
 
 #[test]

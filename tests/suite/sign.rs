@@ -218,6 +218,14 @@ fn a_document_without_a_deal_or_with_an_unknown_one_still_becomes_a_handoff() {
     let path = sandbox.write("event.json", unknown).display().to_string();
     let held = sandbox.handoff("ledger", &["sign", &path]).exits(3);
     assert!(held.stderr.contains("no deal 18640329742 (yet)"), "{}", held.stderr);
+    // A runner keeps no inbox: nothing asks again there, and nothing says so.
+    let runner = [("GITHUB_ACTIONS", "true")];
+    let told = sandbox.handoff_with("ledger", &["sign", &path], &runner).exits(3).stderr;
+    for words in ["(yet), and before 2026-11-", "no handoff is made without it", "re-run this job"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("asked again") && !told.contains("handoff work"), "{told}");
     let line = ["sign", &path, "--as", "contract", "--format", "json"];
     let ran = sandbox.handoff("ledger", &line).exits(0);
     assert_eq!(ran.json()["key"], "hubspot-18640329742");
@@ -721,6 +729,7 @@ fn the_request_that_starts_a_workflow_is_taken_as_it_is() {
     let raw = base64::engine::general_purpose::STANDARD.encode(&body);
     for inner in [
         json!({"payload": parsed}),
+        json!({"payload": parsed, "provider": "PandaDoc"}),
         json!({"body_base64": raw, "headers": {"Content-Type": ["application/json"]}}),
     ] {
         let sandbox = ledger();

@@ -146,7 +146,7 @@ fn moment(
 ) -> Result<Option<DateTime<Utc>>, CliError> {
     let Some(text) = given else { return Ok(None) };
     let when: When = text.parse().map_err(|error| CliError::usage(format!("{name}: {error}")))?;
-    when.start(&context.config, invocation.now).map(Some)
+    when.start(name, &context.config, invocation.now).map(Some)
 }
 
 fn contains(text: Option<&str>, part: &str) -> bool {

@@ -17,6 +17,8 @@ enum Fault {
     Recipient550,
     Busy451,
     TakenThenDropped,
+    /// No word, not even a greeting.
+    Closed,
 }
 
 type Mails = Arc<Mutex<Vec<String>>>;
@@ -44,6 +46,13 @@ async fn talk(
     faults: &Mutex<std::vec::IntoIter<Fault>>,
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
+    let closes = |next: &mut std::vec::IntoIter<Fault>| {
+        let closes = next.as_slice().first() == Some(&Fault::Closed);
+        closes && next.next().is_some()
+    };
+    if closes(&mut faults.lock().expect("not poisoned")) {
+        return Ok(());
+    }
     stream.write_all(b"220 test\r\n").await?;
     let mut line = String::new();
     let mut fault = Fault::None;
@@ -295,6 +304,7 @@ async fn the_servers_own_words_are_certain_and_a_broken_answer_is_not() {
         (Busy451, true, 1, "ok"),
         (TakenThenDropped, true, 2, "ok"),
         (TakenThenDropped, false, 1, "unclear"),
+        (Closed, false, 1, "ok"),
     ] {
         let (url, mails) = smtp(vec![fault]).await;
         let outcome = deliver(&mailer(&url, repeat), &handoff("hubspot-1")).await.outcome;

@@ -104,6 +104,27 @@ async fn what_came_in_between_is_sent_and_a_repeat_has_the_same_id() {
 }
 
 #[tokio::test]
+async fn as_many_events_as_were_sent_are_not_the_same_events() {
+    let fake = Fake::serve(|_| Reply::Text(204, "")).await;
+    let sinks = at(&fake, false);
+    let mut handoff = handoff("hubspot-1");
+    reconcile(&mut handoff, &sinks).await;
+    let sent = fake.asked().len();
+    // An older mark is a count alone: what it covers was sent.
+    let mark = handoff.timeline.events.last_mut().expect("the mark");
+    let whole = mark.reference.replace(sent.to_string());
+    assert!(reconcile(&mut handoff, &sinks).await.is_empty());
+    handoff.timeline.events.last_mut().expect("the mark").reference = whole;
+    assert!(reconcile(&mut handoff, &sinks).await.is_empty());
+    // A merge took another clone's event in the place of one that was sent.
+    handoff.timeline.events[1] =
+        Event::new(time("2026-11-20T15:02:01Z"), EventKind::Assigned, "github");
+    assert_eq!(reconcile(&mut handoff, &sinks).await.len(), 1);
+    assert!(types(&fake)[sent..].contains(&"handoff.assigned".to_owned()), "{:?}", types(&fake));
+    assert!(reconcile(&mut handoff, &sinks).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_receiver_that_fails_gets_everything_again_and_hostile_text_is_text() {
     let down = Arc::new(Mutex::new(true));
     let shared = down.clone();

@@ -2,6 +2,7 @@
 
 use super::nats::{Nats, wanted};
 use crate::intake::server::{KEY, Running, briefs, document, eventually, get, ledger, pandadoc};
+use crate::network::{Manner, count, proxy_that};
 use crate::sandbox::Sandbox;
 
 fn serve(sandbox: &Sandbox, address: &str) -> Running {
@@ -87,6 +88,96 @@ fn jetstream_that_is_away_means_come_again() {
     });
     server.wait_until_idle();
     eventually("both are handed over", || (briefs(&sandbox).len() == 2).then_some(()));
+}
+
+#[test]
+fn jetstream_behind_a_proxy_is_reached_lost_and_found_again() {
+    if !wanted("jetstream_behind_a_proxy_is_reached_lost_and_found_again") {
+        return;
+    }
+    let (mut nats, sandbox) = (Nats::start(""), ledger());
+    // The server speaks first, and its words may come with those of the proxy.
+    let (proxy, through) = proxy_that(&[Manner::Glues]);
+    let proxy = format!("http://me:hunter2@{proxy}");
+    let address = nats.address("handoff").replace("127.0.0.1", "nats.test");
+    let variables = [("PANDADOC_WEBHOOK_KEY", KEY), ("HTTPS_PROXY", &proxy)];
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--inbox", &address];
+    let server = Running::start(&sandbox, &arguments, &variables);
+    let at = server.address();
+    assert_eq!(pandadoc(at, KEY, "e1", &document("doc1")).unwrap().status, 200);
+    assert_eq!(count(&through, "CONNECT nats.test:"), 1, "{through:?}");
+    nats.kill();
+    eventually("the loss is noticed", || {
+        (pandadoc(at, KEY, "e2", &document("doc2")).unwrap().status == 503).then_some(())
+    });
+    nats.start_again();
+    eventually("the provider's retry succeeds", || {
+        (pandadoc(at, KEY, "e2", &document("doc2")).unwrap().status == 200).then_some(())
+    });
+    server.wait_until_idle();
+    eventually("both are handed over", || (briefs(&sandbox).len() == 2).then_some(()));
+    assert!(count(&through, "CONNECT nats.test:") > 1, "{through:?}");
+    assert!(!server.log().contains("hunter2"), "{}", server.log());
+    // An exception, and a name that has no address.
+    let straight = [("HTTPS_PROXY", proxy.as_str()), ("NO_PROXY", ".test")];
+    let before = count(&through, "CONNECT");
+    let list = ["inbox", "list", "--inbox", &address];
+    sandbox.handoff_with("ledger", &list, &straight).exits(3);
+    assert_eq!(count(&through, "CONNECT"), before, "{through:?}");
+}
+
+#[test]
+fn jetstream_behind_a_proxy_is_known_by_its_own_certificate() {
+    if !wanted("jetstream_behind_a_proxy_is_known_by_its_own_certificate") {
+        return;
+    }
+    let file = |name: &str| crate::sandbox::fixture(&format!("tls/{name}")).display().to_string();
+    let nats = Nats::start(&format!(
+        "tls {{cert_file: \"{}\", key_file: \"{}\"}}",
+        file("test-only-server.pem"),
+        file("test-only-server.key.pem")
+    ));
+    let (sandbox, authority) = (ledger(), file("test-only-ca.pem"));
+    let (proxy, through) = proxy_that(&[Manner::Tunnels]);
+    let proxy = format!("http://{proxy}");
+    // The certificate is for github.test, localhost and 127.0.0.1.
+    for (host, authority, code, words) in [
+        ("github.test", ("NATS_CA_FILE", &*authority), 4, "there is no inbox"),
+        ("github.test", ("SSL_CERT_FILE", &*authority), 4, "there is no inbox"),
+        ("github.test", ("HOME", "/"), 3, "certificate"),
+        ("nats.test", ("NATS_CA_FILE", &*authority), 3, "certificate"),
+        ("nats.test", ("SSL_CERT_FILE", &*authority), 3, "certificate"),
+    ] {
+        let address = nats.address("x").replace("127.0.0.1", host);
+        for scheme in ["nats", "tls"] {
+            let address = address.replace("nats://", &format!("{scheme}://"));
+            let list = ["inbox", "list", "--inbox", &address];
+            let variables = [("ALL_PROXY", proxy.as_str()), authority];
+            let ran = sandbox.handoff_with("ledger", &list, &variables).exits(code);
+            assert!(ran.stderr.contains(words), "{address} {authority:?}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(count(&through, "CONNECT"), 10, "{through:?}");
+}
+
+#[test]
+fn jetstream_a_proxy_that_makes_no_connection_is_named() {
+    if !wanted("jetstream_a_proxy_that_makes_no_connection_is_named") {
+        return;
+    }
+    let sandbox = ledger();
+    for (manner, words) in [
+        (Manner::Says("HTTP/1.1 403 Forbidden\r\n\r\n"), "it answered 403 Forbidden"),
+        (Manner::Hangs, "no answer within 4 s"),
+    ] {
+        let (proxy, _) = proxy_that(&[manner]);
+        let variable = format!("http://me:hunter2@{proxy}");
+        let list = ["inbox", "list", "--inbox", "nats://nats.test/x"];
+        let ran = sandbox.handoff_with("ledger", &list, &[("HTTPS_PROXY", &variable)]).exits(3);
+        let shown = format!("the proxy {proxy} made no connection to nats.test:4222: {words}");
+        assert!(ran.stderr.contains(&shown), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -712,7 +712,7 @@ fn exported_at(
         });
     };
     let at = read_moment(text, zone, Edge::End, invocation.now).map_err(|error| {
-        CliError::usage(format!("--exported-at {}: {error}", shorten(text, 60)))
+        CliError::usage(format!("--exported-at: {error}"))
             .help("give a day, or a moment such as 2026-11-20T17:00:00Z")
     })?;
     Ok(at.min(invocation.now))

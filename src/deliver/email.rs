@@ -475,7 +475,7 @@ impl Email {
         connection: &mut Option<Connection>,
         outgoing: Outgoing<'_>,
         groups: &[Addressees],
-        remarks: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Result<(), DeliveryError> {
         let (mut reached, mut refused) = (false, None);
         for group in groups {

@@ -55,7 +55,7 @@ impl<'a> AttributeSource<'a> {
         };
         let is_plain = |plain: &&Repository| {
             let own = repo.commondir().join("info").join("attributes");
-            own.symlink_metadata().is_err() && file_named(repo) == file_named(*plain)
+            own.symlink_metadata().is_err() && file_named(repo) == file_named(plain)
         };
         Self { repo, plain: plain.filter(is_plain), folders: RefCell::default() }
     }

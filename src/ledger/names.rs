@@ -13,7 +13,7 @@ use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
 use super::handle::{Objects, Shared, find_tree, hold, object_id};
 use super::path::{BRIEFS, Folder, key_of};
-use super::tree::{LINK, SUBMODULE, TREE, Tree};
+use super::tree::{LINK, SUBMODULE, TREE, Tree, TreeEntry};
 use super::tree_cache::TreeCache;
 use super::tree_diff::entry_with_mode;
 use crate::model::{Gap, Key, ObjectId};
@@ -92,7 +92,8 @@ impl Names {
     ) -> Result<Option<Folder>, LedgerError> {
         let suffix = format!("--{key}");
         let tree = self.trees.tree(objects, id)?;
-        let mut names = tree.iter().filter(|it| it.is_folder()).filter_map(|it| it.text());
+        let mut names =
+            tree.iter().filter(|it| it.is_folder()).filter_map(super::tree::TreeEntry::text);
         Ok(names
             .find(|name| name.ends_with(&suffix))
             .map(|name| Folder { path: format!("{path}/{name}"), key: Some(key.clone()) }))

@@ -92,8 +92,7 @@ impl Names {
     ) -> Result<Option<Folder>, LedgerError> {
         let suffix = format!("--{key}");
         let tree = self.trees.tree(objects, id)?;
-        let mut names =
-            tree.iter().filter(|it| it.is_folder()).filter_map(super::tree::TreeEntry::text);
+        let mut names = tree.iter().filter(|it| it.is_folder()).filter_map(TreeEntry::text);
         Ok(names
             .find(|name| name.ends_with(&suffix))
             .map(|name| Folder { path: format!("{path}/{name}"), key: Some(key.clone()) }))

@@ -70,6 +70,7 @@ mod ledger_write;
 mod network;
 #[cfg(unix)]
 mod paths;
+mod payloads;
 mod pipedrive;
 mod plan;
 mod plan_workflow;

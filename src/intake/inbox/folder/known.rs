@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::intake::inbox::envelope::EventName;
@@ -30,22 +30,26 @@ pub(super) struct KnownNames {
 }
 
 impl KnownNames {
-    /// Lists these folders.
+    /// Those that have no file yet.
+    pub(super) fn of<'a>(unmade: impl Iterator<Item = &'a EventName>) -> Self {
+        let mut known = Self { state: RandomState::new(), hashes: HashSet::new(), most: ADDED };
+        unmade.for_each(|name| known.add(name));
+        known
+    }
+
+    /// Adds the names of all files in a folder.
     ///
     /// # Errors
-    /// When one cannot be read.
-    pub(super) fn list(folders: impl IntoIterator<Item = PathBuf>) -> io::Result<Self> {
-        let (state, mut hashes) = (RandomState::new(), HashSet::new());
-        for folder in folders {
-            for entry in fs::read_dir(folder)? {
-                let name = entry?.file_name();
-                if let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".json")) {
-                    hashes.insert(state.hash_one(stem));
-                }
+    /// When it cannot be read.
+    pub(super) fn list(&mut self, folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            if let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".json")) {
+                self.hashes.insert(self.state.hash_one(stem));
             }
         }
-        let most = 2 * hashes.len() + ADDED;
-        Ok(Self { state, hashes, most })
+        self.most = 2 * self.hashes.len() + ADDED;
+        Ok(())
     }
 
     /// Whether an event may be there. Two names may have one hash: then it is

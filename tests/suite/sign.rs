@@ -574,6 +574,18 @@ fn what_is_odd_about_a_document_is_in_the_brief_the_page_and_the_task() {
 }
 
 #[test]
+fn a_total_that_is_not_the_crms_amount_is_noted_and_stands_in_the_brief() {
+    let sandbox = ledger();
+    let total = json!({"amount": "99999.00", "currency": "EUR"});
+    let ran =
+        signed_from(&sandbox, &event(|data| data["grand_total"] = total), &["--as", "contract"]);
+    let words =
+        "the document's total is EUR 99999.00, and hubspot says deal 18640329741 has the amount";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    assert!(brief(&sandbox, "hubspot-18640329741").contains("99999.00"));
+}
+
+#[test]
 fn the_same_event_five_times_at_once_is_handed_over_and_delivered_once() {
     let sandbox = ledger();
     let path = sample("pandadoc-completed-full.body.json");

@@ -4,6 +4,7 @@
 //!
 //! The table holds every pair of two choices: 35 of the 105 combinations. Of files
 //! that a further choice does not change that is shown, and they are run once.
+//! With `HANDOFF_MATRIX=all` all combinations are run, and all of their files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,7 +27,14 @@ const FORMS: [&str; 3] = ["no tasks", "issue", "pull_request"];
 fn rows(crm: &str) -> Vec<(&'static str, &'static str)> {
     let at = CRMS.iter().position(|it| *it == crm).unwrap();
     let form = |index: usize| FORMS[(at + index) % FORMS.len()];
-    ESIGN.iter().enumerate().map(|(index, esign)| (*esign, form(index))).collect()
+    let all = ESIGN.iter().enumerate().flat_map(|(index, esign)| {
+        FORMS.iter().filter(move |it| is_all() || **it == form(index)).map(|it| (*esign, *it))
+    });
+    all.collect()
+}
+
+fn is_all() -> bool {
+    std::env::var_os("HANDOFF_MATRIX").is_some_and(|it| it == "all")
 }
 
 #[test]
@@ -100,7 +108,7 @@ fn run_rows_of(crm: &'static str) {
         let is_first = !seen.contains_key(form);
         assert_eq!(*seen.entry(form).or_insert_with(|| files.clone()), files, "{}", row.case);
         // The rest of what a provider does is the same with each CRM.
-        let is_whole = is_first || crm == "none";
+        let is_whole = is_first || crm == "none" || is_all();
         if is_whole {
             row.first_push();
             row.idle_hour();
@@ -110,7 +118,7 @@ fn run_rows_of(crm: &'static str) {
             row.signature_again_and_forged();
         }
         row.document_that_never_arrived(is_whole);
-        if is_first {
+        if is_first || is_all() {
             row.form();
             row.pushes();
             row.audit();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -179,7 +179,53 @@ pub fn read_inside(folder: &Path, path: &Path) -> io::Result<Inside> {
     if parts.is_empty() {
         return refused("not a file")(path);
     }
-    fs::read(&at).map(Inside::File)
+    read(&at).map(Inside::File)
+}
+
+/// A file's bytes; a large file is read on all cores.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    if let Some(bytes) = read_in_parts(&file)? {
+        return Ok(bytes);
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The bytes of a large file, whose length is known; `None` where it is better read
+/// from its beginning to its end, as one that grows or is cut meanwhile.
+#[cfg(unix)]
+fn read_in_parts(file: &File) -> io::Result<Option<Vec<u8>>> {
+    use std::os::unix::fs::FileExt as _;
+
+    use rayon::prelude::*;
+
+    /// Of larger ones it is not sure that there is as much memory.
+    const LARGE: std::ops::Range<u64> = (8 << 20)..(1 << 30);
+    const PART: usize = 2 << 20;
+    let meta = file.metadata()?;
+    let Some(length) = usize::try_from(meta.len()).ok().filter(|_| LARGE.contains(&meta.len()))
+    else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0; length];
+    let parts = bytes.par_chunks_mut(PART).enumerate();
+    let read = parts.try_for_each(|(at, part)| file.read_exact_at(part, (at * PART) as u64));
+    match read.and_then(|()| file.read_at(&mut [0], meta.len())) {
+        Ok(0) => Ok(Some(bytes)),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn read_in_parts(_: &File) -> io::Result<Option<Vec<u8>>> {
+    Ok(None)
 }
 
 /// Makes the names in a folder durable.
@@ -371,6 +417,21 @@ fn temporary(access: Access) -> tempfile::Builder<'static, 'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_file_is_read_in_parts_as_in_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        for length in [0, 1, (8 << 20) - 1, 8 << 20, (8 << 20) + 1, (10 << 20) + 77] {
+            let bytes: Vec<u8> =
+                (0..length).map(|at: u32| (at.wrapping_mul(at) >> 7) as u8).collect();
+            fs::write(&path, &bytes).unwrap();
+            assert!(read(&path).unwrap() == bytes, "{length} bytes");
+            let in_parts = read_in_parts(&File::open(&path).unwrap()).unwrap();
+            assert_eq!(in_parts.is_some(), cfg!(unix) && length >= 8 << 20, "{length} bytes");
+        }
+        assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 
     #[test]
     fn files_are_whole_private_and_locked_once() {

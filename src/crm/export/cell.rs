@@ -31,9 +31,11 @@ pub(super) fn is_placeholder(cell: &str) -> bool {
     let may_be = |first: u8| {
         matches!(first, b'-' | b'n' | b'N' | b'u' | b'U' | b'(' | b'\\' | b'#' | b'0' | 0xE2)
     };
-    cell.len() <= 19
-        && cell.bytes().next().is_some_and(may_be)
-        && EMPTY.iter().any(|empty| empty.eq_ignore_ascii_case(cell.trim()))
+    if cell.len() > 19 || !cell.bytes().next().is_some_and(may_be) {
+        return false;
+    }
+    let cell = cell.trim();
+    EMPTY.iter().any(|empty| empty.eq_ignore_ascii_case(cell))
 }
 
 /// The text without control characters but line ends and tabs: nothing that

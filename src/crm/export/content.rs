@@ -4,139 +4,15 @@ use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType as _, Range, Reader as _, SheetVisible, Sheets};
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::cell::{number_text, push_cell};
+use super::encoding::{HEAD, MARK, decode};
 use super::problem::Problem;
 use super::typed::{CellKind, Typed};
 use super::{headers, markup, totals};
 use crate::text::quoted;
-
-// A file's bytes as text: UTF-8, UTF-16 and the encodings of spreadsheets
-// (Windows-1250 to 1258, Shift-JIS, GBK, EUC-KR and their like) are recognised.
-
-/// The text of a file, without its byte order mark, and what a reader of the
-/// report should know about how it was read.
-#[derive(Debug)]
-pub(super) struct Decoded {
-    pub(super) text: String,
-    pub(super) remark: Option<String>,
-}
-
-/// So many lines with other letters than ASCII tell which encoding they are in.
-const LINES_THAT_TELL: usize = 20_000;
-
-/// Why bytes are no text.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotText {
-    /// The line (from 1) with the first byte that does not fit.
-    pub(super) line: usize,
-    pub(super) what: String,
-}
-
-/// Decodes a file: by its byte order mark, else UTF-16 by its zero bytes, else
-/// UTF-8 where it is valid, else the encoding that its letters are most likely in.
-pub(super) fn decode(mut bytes: Vec<u8>) -> Result<Decoded, NotText> {
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        bytes.drain(..3);
-        return match String::from_utf8(bytes) {
-            Ok(text) => Ok(Decoded { text, remark: None }),
-            Err(error) => Err(broken_utf8(error.as_bytes(), error.utf8_error().valid_up_to())),
-        };
-    }
-    if let Some((encoding, bom)) = utf16(&bytes) {
-        return transcode(&bytes[bom..], encoding);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Decoded { text, remark: None }),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let bytes = error.into_bytes();
-            if is_mostly_utf8(&bytes) {
-                return Err(broken_utf8(&bytes, at));
-            }
-            if let Some(encoding) = declared(&bytes) {
-                return transcode(&bytes, encoding);
-            }
-            // In none of these encodings is a line feed a part of another character.
-            let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-            let lines = bytes.split_inclusive(|byte| *byte == b'\n');
-            for line in lines.filter(|line| !line.is_ascii()).take(LINES_THAT_TELL) {
-                detector.feed(line, false);
-            }
-            transcode(&bytes, detector.guess(None, Utf8Detection::Deny))
-        }
-    }
-}
-
-/// UTF-16 with the length of its mark, or without one: a table's line ends and
-/// delimiters are where they should be in one of the two byte orders only.
-fn utf16(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
-    if bytes.starts_with(b"\xFF\xFE") {
-        return Some((UTF_16LE, 2));
-    }
-    if bytes.starts_with(b"\xFE\xFF") {
-        return Some((UTF_16BE, 2));
-    }
-    let head = &bytes[..bytes.len().min(4096) & !1];
-    let is_table = |encoding: &&'static Encoding| {
-        let (text, _) = encoding.decode_without_bom_handling(head);
-        text.contains([',', ';', '\t', '{'])
-            && !text.contains(['\u{fffd}', '\0'])
-            && (text.contains('\n') || head.len() < 4096)
-    };
-    if !head.contains(&0) {
-        return None;
-    }
-    [UTF_16LE, UTF_16BE].into_iter().find(is_table).map(|encoding| (encoding, 0))
-}
-
-/// The encoding that a page says it is in: `charset=windows-1252`, `encoding="…"`.
-fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
-    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
-    if !head.trim_start().starts_with('<') {
-        return None;
-    }
-    let behind = ["charset=", "encoding="].iter().find_map(|it| Some(head.split_once(it)?.1))?;
-    let label = behind.trim_start_matches(['"', '\'', ' ']);
-    let end =
-        label.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | ':' | '.'));
-    Encoding::for_label(&label.as_bytes()[..end.unwrap_or(label.len())])
-        .filter(|encoding| encoding.is_ascii_compatible() && *encoding != UTF_8)
-}
-
-fn transcode(bytes: &[u8], encoding: &'static Encoding) -> Result<Decoded, NotText> {
-    let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(bytes) else {
-        return Err(NotText {
-            line: 1,
-            what: format!("The file looks like {}, and is broken or cut off", encoding.name()),
-        });
-    };
-    Ok(Decoded {
-        text: text.into_owned(),
-        remark: Some(format!("The file was read as {}, because it is not UTF-8.", encoding.name())),
-    })
-}
-
-/// Whether as many sequences of several bytes fit UTF-8 as do not: then some
-/// bytes are damaged, and reading all in another encoding would garble the rest.
-fn is_mostly_utf8(bytes: &[u8]) -> bool {
-    let (mut good, mut bad) = (0usize, 0usize);
-    for chunk in bytes.utf8_chunks() {
-        good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
-        bad += usize::from(!chunk.invalid().is_empty());
-    }
-    good >= bad
-}
-
-fn broken_utf8(bytes: &[u8], at: usize) -> NotText {
-    NotText {
-        line: bytes[..at].iter().filter(|b| **b == b'\n').count() + 1,
-        what: "The file is UTF-8, but a character here is damaged".to_owned(),
-    }
-}
 
 // What a file is, by its first bytes: text, compressed text, a workbook, or
 // something that holds no table, which is named with what to do.
@@ -145,28 +21,107 @@ fn broken_utf8(bytes: &[u8], at: usize) -> NotText {
 const LARGEST: u64 = 4 << 30;
 /// A file that grows more than this is no export: text shrinks ten to fifty times.
 const MOST_GROWTH: u64 = 1_000;
+/// How zip files and workbooks begin.
+const ZIP: &[u8] = b"PK\x03\x04";
 /// What may be in a workbook, unpacked.
 const LARGEST_WORKBOOK: u64 = 1 << 30;
 /// So many wrappings are taken off: a workbook in a zip file in a gzip file.
 const MOST_WRAPPINGS: usize = 3;
 
 /// A file's bytes as far as they are text.
-pub(super) struct Content {
+struct Content {
     pub(super) bytes: Vec<u8>,
     pub(super) remarks: Vec<String>,
     /// What a workbook knows of its cells.
     pub(super) typed: Option<Typed>,
 }
 
+/// A file's text, and what was done to come by it.
+pub(super) struct FileText {
+    pub(super) text: String,
+    pub(super) checksum: Checksum,
+    /// What was unpacked.
+    pub(super) remarks: Vec<String>,
+    /// In which encoding it was read.
+    pub(super) encoding: Option<String>,
+    /// What a workbook knows of its cells.
+    pub(super) typed: Option<Typed>,
+}
+
+/// The SHA-256 of a file's bytes.
+pub(super) enum Checksum {
+    Known(String),
+    /// The text is the file, but for a mark before it: it is hashed while its rows
+    /// are found, which takes as long.
+    OfText {
+        has_mark: bool,
+    },
+}
+
+impl Checksum {
+    /// In hexadecimal.
+    pub(super) fn of(self, text: &str) -> String {
+        match self {
+            Self::Known(sha256) => sha256,
+            Self::OfText { has_mark } => {
+                let mut mark = [0; MARK.len_utf8()];
+                let mark = if has_mark { MARK.encode_utf8(&mut mark) } else { "" };
+                let hash = Sha256::new().chain_update(mark.as_bytes());
+                hex::encode(hash.chain_update(text.as_bytes()).finalize())
+            }
+        }
+    }
+}
+
+/// A file's text: its bytes as they are where they are UTF-8, else unpacked and decoded.
+pub(super) fn read(bytes: Vec<u8>) -> Result<FileText, Problem> {
+    let bytes = match plain(bytes) {
+        Ok(mut text) => {
+            if let Some(problem) = nothing_to_read(text.as_bytes()) {
+                return Err(problem);
+            }
+            let has_mark = text.starts_with(MARK);
+            if has_mark {
+                text.drain(..MARK.len_utf8());
+            }
+            let checksum = Checksum::OfText { has_mark };
+            return Ok(FileText {
+                text,
+                checksum,
+                remarks: Vec::new(),
+                encoding: None,
+                typed: None,
+            });
+        }
+        Err(bytes) => bytes,
+    };
+    let checksum = Checksum::Known(hex::encode(Sha256::digest(&bytes)));
+    let Content { bytes, remarks, typed } = open(bytes)?;
+    let decoded = decode(bytes).map_err(|fault| {
+        Problem::row(fault.line, fault.what)
+            .help("Export the file again as UTF-8, or save it as \"CSV UTF-8\".")
+    })?;
+    Ok(FileText { text: decoded.text, checksum, remarks, encoding: decoded.remark, typed })
+}
+
+/// The bytes as text where that is all there is to do; else the bytes. No other
+/// packing than zip is UTF-8, and in no other encoding has a text zero bytes.
+fn plain(bytes: Vec<u8>) -> Result<String, Vec<u8>> {
+    if bytes.starts_with(ZIP) || bytes[..bytes.len().min(HEAD)].contains(&0) {
+        return Err(bytes);
+    }
+    String::from_utf8(bytes).map_err(std::string::FromUtf8Error::into_bytes)
+}
+
 /// Unpacks what is packed, and refuses what holds no table.
-pub(super) fn open(mut bytes: Vec<u8>) -> Result<Content, Problem> {
+fn open(mut bytes: Vec<u8>) -> Result<Content, Problem> {
     let mut remarks = Vec::new();
     for _ in 0..MOST_WRAPPINGS {
         if bytes.starts_with(b"\x1f\x8b") {
             let limit = limit(bytes.len());
             bytes = bounded(flate2::read::MultiGzDecoder::new(bytes.as_slice()), limit, "gzip")?;
             remarks.push("The file was unpacked (gzip).".to_owned());
-        } else if bytes.starts_with(b"PK\x03\x04") {
+        } else if bytes.starts_with(ZIP) {
             let Some((name, inner)) = from_zip(&bytes)? else { return workbook(bytes, remarks) };
             remarks.push(format!("The file was unpacked (zip): {}.", quoted(&name)));
             bytes = inner;
@@ -466,7 +421,7 @@ fn cell_text(cell: &Data) -> String {
 
 /// What a file is that holds no table.
 fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
-    let head = &bytes[..bytes.len().min(4096)];
+    let head = &bytes[..bytes.len().min(HEAD)];
     if head.starts_with(b"%PDF") {
         return Some(
             Problem::file("This is a PDF document, not a table of deals")
@@ -651,10 +606,54 @@ pub(super) fn is_error(answer: &serde_json::Map<String, Value>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::Encoding;
+
     use super::*;
 
+    /// Decoded, which is what comes of reading it.
     fn text(bytes: &[u8]) -> String {
-        decode(bytes.to_vec()).expect("text").text
+        let text = decode(bytes.to_vec()).expect("text").text;
+        let read = read(bytes.to_vec()).map_err(|problem| problem.what).expect("a file");
+        assert_eq!(read.text, text);
+        assert_eq!(read.checksum.of(&text), hex::encode(Sha256::digest(bytes)));
+        text
+    }
+
+    #[test]
+    fn what_is_read_as_it_is_would_come_to_the_same_decoded() {
+        let fixtures =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deals");
+        let (mut open, mut plain) = (vec![fixtures], 0);
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).expect("fixtures") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    open.push(path);
+                    continue;
+                }
+                let bytes = std::fs::read(&path).expect("a fixture");
+                for bytes in [bytes.clone(), [b"\xEF\xBB\xBF", bytes.as_slice()].concat()] {
+                    let Ok(as_it_is) = super::plain(bytes.clone()) else { continue };
+                    let (opened, read) = (super::open(bytes.clone()), read(bytes.clone()));
+                    match (opened, read) {
+                        (Ok(opened), Ok(read)) => {
+                            let decoded = decode(opened.bytes).expect("text");
+                            assert_eq!((decoded.text, decoded.remark), (read.text.clone(), None));
+                            assert_eq!(
+                                read.checksum.of(&read.text),
+                                hex::encode(Sha256::digest(as_it_is.as_bytes()))
+                            );
+                            plain += 1;
+                        }
+                        (opened, read) => {
+                            let what = |problem: Option<Problem>| problem.map(|it| it.what);
+                            assert_eq!(what(opened.err()), what(read.err()), "{}", path.display());
+                        }
+                    }
+                }
+            }
+        }
+        assert!(plain > 100, "{plain} fixtures");
     }
 
     #[test]
@@ -671,6 +670,8 @@ mod tests {
         assert_eq!(text(&be), requested, "UTF-16 BE without a mark");
         assert_eq!(text(&latin), requested);
         assert_eq!(text(b"Id\n\x80 5"), "Id\n€ 5", "Windows-1252, not Latin-1");
+        let ascii: Vec<u8> = "Id,Name\n1,Cafe".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&ascii), "Id,Name\n1,Cafe", "UTF-16 LE that is UTF-8 with zero bytes, too");
         let of =
             |encoding: &'static Encoding, text: &str| decode(encoding.encode(text).0.into_owned());
         for (encoding, text) in [

@@ -18,7 +18,7 @@ use super::{outcome, record};
 use crate::brief::{Decision, fold_property};
 use crate::crm::record::website;
 use crate::model::{
-    Company, Contact, Deal, DealId, Key, Locale, Outcome, Person, Window, fits_its_checksum,
+    Company, Contact, Deal, DealId, Key, Locale, Money, Outcome, Person, Window, fits_its_checksum,
 };
 use crate::text::quoted;
 
@@ -77,9 +77,7 @@ pub(super) enum RowOutcome {
 pub(super) struct Scratch {
     cursor: Cursor,
     pub(super) tally: Tally,
-    /// Where deals stand by the cells that say so; a file has few such rows
-    /// that differ.
-    outcomes: HashMap<String, Outcome>,
+    outcomes: Outcomes,
     /// A won deal from before this is not among the newest.
     pub(super) since: Option<DateTime<Utc>>,
 }
@@ -103,6 +101,15 @@ fn signs_of(cells: [&str; 8]) -> Signs<'_> {
 
 /// As many rows that differ are remembered.
 const OUTCOMES: usize = 1_024;
+
+/// Where deals stand by the cells that say so; a file has few such rows that
+/// differ.
+#[derive(Default)]
+struct Outcomes {
+    known: HashMap<String, (Outcome, Evidence<'static>)>,
+    /// The cells of the row that is looked at, one behind the other.
+    cells: String,
+}
 
 /// Columns with the names under which they are kept.
 type NamedColumns<'a> = Vec<(usize, Vec<&'a str>)>;
@@ -175,12 +182,15 @@ impl Builder<'_> {
         let before = problems.len();
         loaded.table.seek(row, cursor);
         let cursor = &*cursor;
-        let id = loaded.id_at(cursor);
+        let id = loaded.id_text(cursor);
         if let Err(problem) = self.check_id(&id, row) {
             problems.push(problem);
             return RowOutcome::Refused;
         }
-        if let Some(column) = loaded.columns.of(Column::Id) {
+        // What stands as it is was not repaired.
+        if let Some(column) =
+            loaded.columns.of(Column::Id).filter(|_| !matches!(id, Cow::Borrowed(_)))
+        {
             let cell = loaded.table.cell(cursor, column);
             if let Some(whole) = record::repaired(&cell) {
                 tally.repaired_ids += 1;
@@ -190,7 +200,6 @@ impl Builder<'_> {
                 });
             }
         }
-        let mut deal = Deal::new(loaded.name.clone(), id);
         let cells = SAY.map(|column| self.said(cursor, column));
         let signs = signs_of(cells.each_ref().map(|cell| &**cell));
         let vendor = loaded.vendor;
@@ -204,7 +213,7 @@ impl Builder<'_> {
             words: vendor.map(|vendor| &vendor.words),
             pipelines: stages.any(|it| it.ends_with(')')).then(|| loaded.pipelines()),
         };
-        let (mut outcome, mut evidence) = remembered(outcomes, &signs, &reading);
+        let (mut outcome, mut evidence) = outcomes.find(&signs, &reading);
         for (at, other) in &others {
             // A second column of the same use, which must not say something else.
             let mut texts = cells.each_ref().map(|cell| &**cell);
@@ -218,34 +227,53 @@ impl Builder<'_> {
                 evidence = Evidence::Contradiction(said, (SAY[*at], other));
             }
         }
-        deal.outcome = outcome;
+        let new = |id: Cow<'_, str>| Deal {
+            outcome,
+            ..Deal::new(loaded.name.clone(), DealId::new(id.into_owned()))
+        };
         let weak = loaded.columns.of(Column::Id).is_none();
         let keeps_all = self.every || self.won.is_some();
         let is_told =
             !keeps_all && matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone);
-        if is_told && !self.asks_for(&deal) {
-            return RowOutcome::LeftOut;
-        }
         if is_told {
+            if !self.asks_for(outcome, None, false, &id) {
+                return RowOutcome::LeftOut;
+            }
+            let mut deal = new(id);
             self.fill_names(&mut deal, cursor);
             return RowOutcome::Deal(deal);
         }
-        problems.extend(self.fill_amount(&mut deal, row, cursor, tally));
-        problems.extend(self.fill_closing(&mut deal, row, cursor, tally));
+        let amount = self.amount_of(row, cursor, tally);
+        let amount = amount.map_err(|problem| problems.push(problem)).ok().flatten();
+        let closing = self.closing_of(outcome, row, cursor, tally);
+        let closing = closing.map_err(|problem| problems.push(problem)).ok().flatten();
+        let closed_won_at = closing.map(|(at, _)| at);
         // Most of a large file is older than the newest: its texts are not even made.
-        let is_older = |since: DateTime<Utc>| deal.closed_won_at.is_none_or(|at| at < since);
+        let is_older = |since: DateTime<Utc>| closed_won_at.is_none_or(|at| at < since);
         if self.won.is_none() && outcome == Outcome::Won && since.is_some_and(is_older) {
             return if problems.len() > before { RowOutcome::Refused } else { RowOutcome::LeftOut };
         }
-        if let Some(column) = loaded.columns.merged_ids {
-            let cell = loaded.table.cell(cursor, column);
-            let ids = cell.split(';').map(str::trim).filter(|id| !id.is_empty());
-            deal.merged_ids = ids.map(|id| loaded.normal_id(id)).collect();
+        let merged_ids = self.merged_ids(cursor);
+        let is_merged = !merged_ids.is_empty();
+        let counts_texts = self.counts_texts();
+        // So is a deal that nobody asks for, unless making it counts something.
+        if !counts_texts && !self.asks_for(outcome, closed_won_at, is_merged, &id) {
+            if problems.len() > before {
+                return RowOutcome::Refused;
+            }
+            tally.weak += usize::from(weak);
+            self.count_outcome(outcome, &signs, evidence, row, tally);
+            return RowOutcome::LeftOut;
         }
-        // So is a deal outside of the window, unless making it counts something.
-        if self.counts_texts() || self.asks_for(&deal) {
-            self.fill(&mut deal, cursor, tally);
+        let mut deal = new(id);
+        deal.merged_ids = merged_ids;
+        deal.amount =
+            amount.map(|(amount, currency)| Money::settled(amount, currency.map(str::to_owned)));
+        if let Some((at, column)) = closing {
+            deal.closed_won_at = Some(at);
+            deal.closed_won_evidence = Some(loaded.table.headers[column].clone());
         }
+        self.fill(&mut deal, cursor, tally);
         if weak {
             deal.properties.insert("weak_match".to_owned(), Value::Bool(true));
         }
@@ -284,31 +312,46 @@ impl Builder<'_> {
             tally.weak += 1;
         }
         if self.won.is_none() {
-            self.count_outcome(&deal, &signs, evidence, row, tally);
+            self.count_outcome(deal.outcome, &signs, evidence, row, tally);
         }
         if *self.detail == Detail::Whole {
             deal.locale = loaded.locale(self.settings);
         }
-        if self.asks_for(&deal) { RowOutcome::Deal(deal) } else { RowOutcome::LeftOut }
+        let is_asked = self.asks_for(deal.outcome, deal.closed_won_at, is_merged, deal.id.as_str());
+        if is_asked { RowOutcome::Deal(deal) } else { RowOutcome::LeftOut }
+    }
+
+    /// The ids of deals that were merged into the cursor's.
+    fn merged_ids(&self, cursor: &Cursor) -> Vec<DealId> {
+        let Some(column) = self.loaded.columns.merged_ids else { return Vec::new() };
+        let cell = self.loaded.table.cell(cursor, column);
+        let ids = cell.split(';').map(str::trim).filter(|id| !id.is_empty());
+        ids.map(|id| self.loaded.normal_id(id)).collect()
     }
 
     /// Whether this deal is asked for, by where it stands.
-    fn asks_for(&self, deal: &Deal) -> bool {
+    fn asks_for(
+        &self,
+        outcome: Outcome,
+        closed_won_at: Option<DateTime<Utc>>,
+        is_merged: bool,
+        id: &str,
+    ) -> bool {
         let Detail::Counted(counted) = self.detail else { return true };
-        let is_won = deal.outcome == Outcome::Won;
+        let is_won = outcome == Outcome::Won;
         if counted.newest.is_some() {
             return is_won;
         }
-        if is_won && deal.closed_won_at.is_none_or(|at| self.window.contains(at)) {
+        if is_won && closed_won_at.is_none_or(|at| self.window.contains(at)) {
             return true;
         }
         let is_named = || {
             !counted.named.is_empty()
-                && Key::for_deal(&deal.crm, &deal.id)
+                && Key::for_deal(&self.loaded.name, &DealId::new(id))
                     .map_or(true, |key| counted.named.contains(&key))
         };
         // One that another was merged into explains that one's brief.
-        deal.outcome == Outcome::Unknown || !deal.merged_ids.is_empty() || is_named()
+        outcome == Outcome::Unknown || is_merged || is_named()
     }
 
     /// Whether a reader is told of what is met while a deal's texts are made.
@@ -323,7 +366,7 @@ impl Builder<'_> {
     /// Counts a deal whose cells do not say for certain whether it is won.
     fn count_outcome(
         &self,
-        deal: &Deal,
+        outcome: Outcome,
         signs: &Signs<'_>,
         evidence: Evidence<'_>,
         row: usize,
@@ -342,11 +385,8 @@ impl Builder<'_> {
         let number = table.number(row);
         match evidence {
             Evidence::Said => {
-                if deal.outcome == Outcome::Won
-                    && !signs.stage.is_empty()
-                    && tally.won_stage.is_none()
-                {
-                    tally.won_stage = Some(signs.stage.to_owned());
+                if outcome == Outcome::Won && !signs.stage.is_empty() && tally.won_stage.is_none() {
+                    tally.won_stage = Some((number, signs.stage.to_owned()));
                 }
             }
             Evidence::Probability => {
@@ -397,10 +437,9 @@ impl Builder<'_> {
         )
     }
 
-    fn check_id(&self, id: &DealId, row: usize) -> Result<(), Problem> {
+    fn check_id(&self, text: &str, row: usize) -> Result<(), Problem> {
         let loaded = self.loaded;
         let number = loaded.table.number(row);
-        let text = id.as_str();
         let Some(column) = loaded.columns.of(Column::Id) else {
             return if text.is_empty() {
                 Err(Problem::row(
@@ -436,7 +475,7 @@ impl Builder<'_> {
         }
         // What every vendor writes is a key already; the rest is asked.
         if text.len() > 60 || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            Key::for_deal(&loaded.name, id).map_err(|error| {
+            Key::for_deal(&loaded.name, &DealId::new(text)).map_err(|error| {
                 Problem::cell(
                     number,
                     header,
@@ -451,8 +490,12 @@ impl Builder<'_> {
     /// What a row says by a column of this use: where several do, the first one
     /// that holds something, of those for what is deleted one that says so.
     fn said<'c>(&'c self, cursor: &'c Cursor, column: Column) -> Cow<'c, str> {
-        let columns = self.loaded.columns.all(column).iter();
-        let mut cells = columns
+        let columns = self.loaded.columns.all(column);
+        // Most files have two or three of them.
+        if columns.is_empty() {
+            return Cow::Borrowed("");
+        }
+        let mut cells = (columns.iter())
             .map(|at| self.loaded.table.cell(cursor, *at))
             .filter(|cell| !cell.is_empty() && !is_placeholder(cell));
         let first = cells.next().unwrap_or(Cow::Borrowed(""));
@@ -677,28 +720,40 @@ impl Builder<'_> {
     }
 }
 
-/// [`outcome::outcome`], which is found once for rows with the same cells. What
-/// a reader is told about is looked at each time.
-fn remembered<'a>(
-    outcomes: &mut HashMap<String, Outcome>,
-    signs: &Signs<'a>,
-    reading: &FileOutcome<'_>,
-) -> (Outcome, Evidence<'a>) {
-    let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } = *signs;
-    let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
-    // The lengths in front tell apart what the texts alone would not.
-    let Some(lengths) = cells.iter().map(|cell| short(cell)).collect::<Option<String>>() else {
-        return outcome::outcome(signs, reading);
-    };
-    let key = cells.iter().fold(lengths, |key, cell| key + cell);
-    if let Some(outcome) = outcomes.get(&key) {
-        return (*outcome, Evidence::Said);
+impl Outcomes {
+    /// [`outcome::outcome`], which is found once for rows with the same cells. What
+    /// is said of one row's own cells is looked at each time.
+    fn find<'a>(
+        &mut self,
+        signs: &Signs<'a>,
+        reading: &FileOutcome<'_>,
+    ) -> (Outcome, Evidence<'a>) {
+        let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } =
+            *signs;
+        let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
+        self.cells.clear();
+        for (at, cell) in ('a'..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            // Which one it is and how long tell apart what the texts alone would not.
+            let Some(length) = short(cell) else { return outcome::outcome(signs, reading) };
+            self.cells.push(at);
+            self.cells.push(length);
+            self.cells.push_str(cell);
+        }
+        if let Some(found) = self.known.get(&self.cells) {
+            return *found;
+        }
+        let (outcome, evidence) = outcome::outcome(signs, reading);
+        let of_any_row = match evidence {
+            Evidence::Said => Some(Evidence::Said),
+            Evidence::Probability => Some(Evidence::Probability),
+            Evidence::Nothing => Some(Evidence::Nothing),
+            Evidence::Contradiction(..) | Evidence::Unread(_) => None,
+        };
+        if let Some(evidence) = of_any_row.filter(|_| self.known.len() < OUTCOMES) {
+            self.known.insert(self.cells.clone(), (outcome, evidence));
+        }
+        (outcome, evidence)
     }
-    let found = outcome::outcome(signs, reading);
-    if found.1 == Evidence::Said && outcomes.len() < OUTCOMES {
-        outcomes.insert(key, found.0);
-    }
-    found
 }
 
 /// The length of a cell as a letter, where it is short.
@@ -711,4 +766,32 @@ fn api_word(label: &str) -> Value {
     let word = label.to_lowercase().replace(' ', "");
     let known = matches!(word.as_str(), "newbusiness" | "existingbusiness");
     Value::String(if known { word } else { label.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_the_same_remembered_as_found() {
+        let cells = ["", "true", "false", "Won", "Closed Won", "Lost", "Talks", "100", "x1", "1x"];
+        let reading = FileOutcome::default();
+        let (mut outcomes, mut seen) = (Outcomes::default(), HashSet::new());
+        for number in 0..100_000 {
+            // Two or three cells at places that differ, some of them very long.
+            let (mut said, mut rest) = ([""; 8], number);
+            for _ in 0..3 {
+                said[rest % 8] = cells[rest / 8 % cells.len()];
+                rest /= 8 * cells.len();
+            }
+            let long = said[6].repeat(if number % 7 == 0 { 30 } else { 1 });
+            said[6] = &long;
+            let signs = signs_of(said);
+            let found = outcome::outcome(&signs, &reading);
+            assert_eq!(outcomes.find(&signs, &reading), found, "{signs:?}");
+            assert_eq!(outcomes.find(&signs, &reading), found, "{signs:?}, again");
+            seen.insert(format!("{:?}", found.0));
+        }
+        assert!(outcomes.known.len() > 500 && seen.len() == 5, "{seen:?}");
+    }
 }

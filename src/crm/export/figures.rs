@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::Datelike as _;
+use chrono::{DateTime, Datelike as _, Utc};
 use chrono_tz::Tz;
 use iso_currency::IntoEnumIterator as _;
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -15,8 +15,8 @@ use super::remarks::Tally;
 use super::settings::Column;
 use super::table::Cursor;
 use crate::model::{
-    AmountFault, CurrencyMark, DateFault, Deal, DecimalSign, Locale, Money, Outcome, WrittenAmount,
-    WrittenDate, currency_decimals, currency_mark, read_amount, read_date,
+    AmountFault, CurrencyMark, DateFault, DecimalSign, Locale, Outcome, WrittenAmount, WrittenDate,
+    currency_decimals, currency_mark, read_amount, read_date,
 };
 use crate::text::quoted;
 
@@ -56,14 +56,13 @@ impl Builder<'_> {
         })
     }
 
-    /// The amount with its currency.
-    pub(super) fn fill_amount(
+    /// The amount, with the code of its currency.
+    pub(super) fn amount_of(
         &self,
-        deal: &mut Deal,
         row: usize,
         cursor: &Cursor,
         tally: &mut Tally,
-    ) -> Option<Problem> {
+    ) -> Result<Option<(Decimal, Option<&'static str>)>, Problem> {
         let loaded = self.loaded;
         let column = loaded.amount_column();
         let cell = column.map(|column| (column, loaded.table.cell(cursor, column)));
@@ -73,7 +72,7 @@ impl Builder<'_> {
             if let Some((other, _)) = self.first_cell(Column::Amount, cursor) {
                 *tally.other_amounts.entry(other).or_default() += 1;
             }
-            return None;
+            return Ok(None);
         };
         let number = loaded.table.number(row);
         let refused = |column: usize, what: String, help: String| {
@@ -95,7 +94,7 @@ impl Builder<'_> {
                     }
                     _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
                 };
-                return Some(refused(column, fault.words(&quoted(&cell)), help.to_owned()));
+                return Err(refused(column, fault.words(&quoted(&cell)), help.to_owned()));
             }
         };
         match self.currency(&cell, column, mark, cursor) {
@@ -106,10 +105,9 @@ impl Builder<'_> {
                     self.to_the_cent(amount, currency, (&cell, number), tally)
                 };
                 tally.without_currency += usize::from(currency.is_none());
-                deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
-                None
+                Ok(Some((amount, currency)))
             }
-            Err((at, what, help)) => Some(refused(at.unwrap_or(column), what, help)),
+            Err((at, what, help)) => Err(refused(at.unwrap_or(column), what, help)),
         }
     }
 
@@ -151,7 +149,7 @@ impl Builder<'_> {
             (!cell.is_empty() && !is_placeholder(&cell)).then_some((*at, cell))
         });
         let in_header = loaded.columns.header_currencies.get(&column).copied();
-        let (said, code) = match &beside {
+        let code = match &beside {
             Some((at, cell)) => {
                 let found = currency_named(cell).ok_or_else(|| {
                     (
@@ -185,23 +183,25 @@ impl Builder<'_> {
                         ),
                     ));
                 }
-                (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
+                Some(code)
             }
-            None => match in_header {
-                Some(code) => ("the column's header says".to_owned(), Some(code)),
-                None => (
-                    "crm.file.currency says".to_owned(),
-                    mark.and_then(CurrencyMark::code)
-                        .or_else(|| configured.and_then(CurrencyMark::code)),
-                ),
-            },
+            None => in_header
+                .or_else(|| mark.and_then(CurrencyMark::code))
+                .or_else(|| configured.and_then(CurrencyMark::code)),
         };
         match (code, mark) {
-            (Some(code), Some(mark)) if !mark.fits(code) => Err((
-                None,
-                format!("{} is not an amount in {code}, which {said}", quoted(amount)),
-                "Correct the currency or the amount: they must say the same.".to_owned(),
-            )),
+            (Some(code), Some(mark)) if !mark.fits(code) => {
+                let said = match (&beside, in_header) {
+                    (Some((at, _)), _) => format!("column {}", quoted(&loaded.table.headers[*at])),
+                    (None, Some(_)) => "the column's header".to_owned(),
+                    (None, None) => "crm.file.currency".to_owned(),
+                };
+                Err((
+                    None,
+                    format!("{} is not an amount in {code}, which {said} says", quoted(amount)),
+                    "Correct the currency or the amount: they must say the same.".to_owned(),
+                ))
+            }
             (code, _) => Ok(code),
         }
     }
@@ -277,22 +277,22 @@ impl Builder<'_> {
         decimals
     }
 
-    /// When the deal was won, and which column says so.
-    pub(super) fn fill_closing(
+    /// When a deal with this outcome was won, and which column says so.
+    pub(super) fn closing_of(
         &self,
-        deal: &mut Deal,
+        outcome: Outcome,
         row: usize,
         cursor: &Cursor,
         tally: &mut Tally,
-    ) -> Option<Problem> {
+    ) -> Result<Option<(DateTime<Utc>, usize)>, Problem> {
         let loaded = self.loaded;
-        let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
+        let counts = self.won.is_some() || matches!(outcome, Outcome::Won | Outcome::Unknown);
         let Some((column, cell)) = self.first_cell(Column::ClosedWonAt, cursor) else {
-            tally.won_without_date += usize::from(deal.outcome == Outcome::Won);
-            return None;
+            tally.won_without_date += usize::from(outcome == Outcome::Won);
+            return Ok(None);
         };
         if !counts {
-            return None;
+            return Ok(None);
         }
         let order = match read_date(&cell) {
             Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. }) => {
@@ -309,7 +309,7 @@ impl Builder<'_> {
         let locale = Locale { order, zone: Some(zone), ..Locale::default() };
         let days = Locale { zone: self.settings.day_zone(), ..locale };
         let refused = |what: String, help: &str| {
-            Some(Problem::cell(loaded.table.number(row), header, what).help(help))
+            Err(Problem::cell(loaded.table.number(row), header, what).help(help))
         };
         let read = locale.moment(&cell);
         // A day is the company's day, whatever zone the file's times are in.
@@ -319,12 +319,10 @@ impl Builder<'_> {
                 "Correct the date, or leave it empty where it is not known; years are those of the Gregorian calendar.",
             ),
             Ok(moment) => {
-                deal.closed_won_at = Some(moment.at);
-                deal.closed_won_evidence = Some(header.clone());
                 let is_told = moment.has_offset || in_utc;
                 tally.without_offset += usize::from(moment.has_time && !is_told);
                 tally.whole_days += usize::from(!moment.has_time);
-                None
+                Ok(Some((moment.at, column)))
             }
             Err(fault) => {
                 let help = match &fault {

@@ -119,7 +119,7 @@ pub(super) fn read_table(
     } else {
         let stamp = Stamp::of_disk(&full);
         let read = match may_lie_anywhere {
-            true => std::fs::read(&full).map(Inside::File),
+            true => disk::read(&full).map(Inside::File),
             false => disk::read_inside(&root.folder, path),
         };
         // What is refused is refused whether or not it is there.

@@ -318,18 +318,14 @@ impl Loaded {
     }
 
     fn index(&self) -> Vec<(u64, u32)> {
-        let rows: Vec<usize> = (0..self.table.len()).collect();
-        let mut ids: Vec<(u64, u32)> = rows
-            .par_chunks(PIECE)
-            .flat_map_iter(|rows| {
-                let mut cursor = Cursor::default();
-                rows.iter()
-                    .map(|row| {
-                        (self.hash_of(*row, &mut cursor), u32::try_from(*row).unwrap_or(u32::MAX))
-                    })
-                    .collect::<Vec<_>>()
+        let mut ids = Vec::new();
+        (0..self.table.len())
+            .into_par_iter()
+            .with_min_len(PIECE)
+            .map_init(Cursor::default, |cursor, row| {
+                (self.hash_of(row, cursor), u32::try_from(row).unwrap_or(u32::MAX))
             })
-            .collect();
+            .collect_into_vec(&mut ids);
         ids.par_sort_unstable();
         ids
     }
@@ -377,6 +373,18 @@ impl Loaded {
         let all = format!("{company}\n{name}\n{closed}").to_lowercase();
         let digest = hex::encode(&Sha256::digest(all.as_bytes())[..5]);
         DealId::new(format!("{}-{digest}", crate::text::slug(&name, 48)))
+    }
+
+    /// The same as a text, which is the cell's own where that is in the one form
+    /// already, as nearly all are.
+    pub(super) fn id_text(&self, cursor: &Cursor) -> Cow<'_, str> {
+        if let Some(column) = self.columns.of(Column::Id).filter(|_| !self.is_salesforce())
+            && let Cow::Borrowed(cell) = self.table.cell(cursor, column)
+            && record::is_plain_id(cell)
+        {
+            return Cow::Borrowed(cell);
+        }
+        Cow::Owned(self.id_at(cursor).as_str().to_owned())
     }
 
     /// The one form of an id: out of a spreadsheet's `="…"`, without the `.0`

@@ -6,6 +6,7 @@ mod cell;
 mod columns;
 mod content;
 mod deal;
+mod encoding;
 mod figures;
 mod files;
 mod headers;

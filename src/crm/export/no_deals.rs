@@ -129,10 +129,20 @@ fn has_digit(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
+/// The column of the ids, by its header.
+pub(super) fn id_column(headers: &[String]) -> Option<usize> {
+    headers.iter().position(|header| headers::is_id(header))
+}
+
+/// Whether a cell can be an id with digits.
+pub(super) fn has_id(cell: &str) -> bool {
+    has_digit(cell) && !cell.contains(' ')
+}
+
 /// The column of the ids, where most of them have digits: then a cell without one
 /// is no id, and one look tells a deal.
 fn ids_with_digits(table: &Table, end: usize) -> Option<usize> {
-    let id = table.headers.iter().position(|header| headers::is_id(header))?;
+    let id = id_column(&table.headers)?;
     let (mut cursor, mut with, mut without) = (Cursor::default(), 0, 0);
     for row in 0..end.min(SAMPLE) {
         table.seek_until(row, id, &mut cursor);
@@ -150,12 +160,8 @@ fn ids_with_digits(table: &Table, end: usize) -> Option<usize> {
 /// nothing but sums. A deal has an id, or a date beside its name. Without words
 /// for a total it must have no id, or a word among ids that have digits.
 fn no_deal(table: &Table, row: usize, ids: Option<usize>, cursor: &mut Cursor) -> Option<NoDeal> {
-    if let Some(id) = ids {
-        table.seek_until(row, id, cursor);
-        let cell = table.cell(cursor, id);
-        if has_digit(&cell) && !cell.contains(' ') {
-            return None;
-        }
+    if ids.is_some() && table.has_id(row) {
+        return None;
     }
     table.seek(row, cursor);
     let cursor = &*cursor;

@@ -80,12 +80,15 @@ pub(super) fn repaired(cell: &str) -> Option<String> {
     read_id(cell).ok().flatten()
 }
 
+/// Whether a cell holds what nearly every vendor writes: letters and digits, at
+/// least one digit.
+pub(super) fn is_plain_id(cell: &str) -> bool {
+    cell.bytes().all(|b| b.is_ascii_alphanumeric()) && cell.bytes().any(|b| b.is_ascii_digit())
+}
+
 /// The id in a cell; `Ok(None)` where it stands as it is, which most do.
 pub(super) fn read_id(cell: &str) -> Result<Option<String>, IdFault> {
-    // What nearly every vendor writes: letters and digits, at least one digit.
-    if cell.bytes().all(|b| b.is_ascii_alphanumeric()) && cell.bytes().any(|b| b.is_ascii_digit())
-        || cell.is_empty()
-    {
+    if is_plain_id(cell) || cell.is_empty() {
         return Ok(None);
     }
     let visible = |c: char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}');

@@ -20,8 +20,8 @@ pub(super) struct Tally {
     pub(super) unknown_cells: BTreeMap<String, (usize, usize)>,
     pub(super) unknown_stages: BTreeSet<String>,
     pub(super) unknown_statuses: BTreeSet<String>,
-    /// A stage that is won for certain, which a proposal can name.
-    pub(super) won_stage: Option<String>,
+    /// The first row with a stage that is won for certain, which a proposal can name.
+    pub(super) won_stage: Option<(usize, String)>,
     pub(super) unknown: usize,
     /// Rows whose cells contradict each other or cannot be read, with why.
     pub(super) undecided: Vec<(usize, String)>,
@@ -323,7 +323,7 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
                 loaded.table.headers_in_words()
             )
         };
-        let known = tally.won_stage.as_ref();
+        let known = tally.won_stage.as_ref().map(|(_, stage)| stage);
         let stage = known.or(tally.unknown_stages.first()).map_or("Closed Won", String::as_str);
         let plain = |text: &str| text.replace(['\'', '"', '\\'], "?");
         let by_stage = format!("deal.stage == '{}'", plain(stage));

@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 
+use super::content::{self, Checksum, FileText};
 use super::headers::{is_id, is_known};
-use super::no_deals::leave_out_footer;
+use super::no_deals::{has_id, id_column, leave_out_footer};
 use super::problem::Problem;
 use super::settings::{Column, FileSettings};
 use super::table::{Body, Cell, Fault, RowAt, Table, read_row};
 use super::typed::Typed;
-use super::{content, json, markup};
+use super::{json, markup};
 use crate::model::count;
 use crate::text::quoted;
 
@@ -57,17 +57,7 @@ impl Table {
     /// Reads a file's bytes: unpacked where they are packed, JSON by its first
     /// character, else delimited text.
     pub(super) fn read(bytes: Vec<u8>, settings: &FileSettings) -> Result<Self, Problem> {
-        // What is not plain UTF-8 is hashed before it is decoded, the rest
-        // while its rows are found: that takes as long.
-        let plain = bytes.first().is_some_and(|b| b.is_ascii_graphic() && *b != b'P')
-            && std::str::from_utf8(&bytes).is_ok();
-        let early = (!plain).then(|| sha256(&bytes));
-        let content = content::open(bytes)?;
-        let decoded = content::decode(content.bytes).map_err(|fault| {
-            Problem::row(fault.line, fault.what)
-                .help("Export the file again as UTF-8, or save it as \"CSV UTF-8\".")
-        })?;
-        let text = decoded.text;
+        let FileText { text, checksum, remarks, encoding, typed } = content::read(bytes)?;
         // A stray one is a damaged cell; many are no text.
         let head = &text.as_bytes()[..text.len().min(4096)];
         if head.iter().filter(|b| **b == 0).count() * 20 > head.len() {
@@ -91,26 +81,26 @@ impl Table {
                     cut_off: parsed.cut_off,
                     marks: parsed.marks,
                     typed: Typed::default(),
-                    sha256: early.unwrap_or_else(|| sha256(text.as_bytes())),
+                    sha256: checksum.of(&text),
                 }
             }
             Some(b'<') => match markup::read(&text)? {
                 Some(found) => {
-                    let early = early.unwrap_or_else(|| sha256(text.as_bytes()));
-                    let mut table = Self::read_text(found.text, Some(early), settings)?;
+                    let known = Checksum::Known(checksum.of(&text));
+                    let mut table = Self::read_text(found.text, known, settings)?;
                     table.remarks.insert(0, found.remark);
                     table.typed = found.typed;
                     table
                 }
-                None => Self::read_text(text, early, settings)?,
+                None => Self::read_text(text, checksum, settings)?,
             },
-            Some(_) => Self::read_text(text, early, settings)?,
+            Some(_) => Self::read_text(text, checksum, settings)?,
         };
-        table.remarks.splice(0..0, content.remarks);
-        if let Some(typed) = content.typed {
+        table.remarks.splice(0..0, remarks);
+        if let Some(typed) = typed {
             table.typed = typed;
         }
-        table.remarks.extend(decoded.remark);
+        table.remarks.extend(encoding);
         if table.len() == 0 && table.broken.is_empty() {
             table.remarks.push("The file holds headers and no rows.".to_owned());
         }
@@ -119,13 +109,11 @@ impl Table {
 
     fn read_text(
         text: String,
-        early: Option<String>,
+        checksum: Checksum,
         settings: &FileSettings,
     ) -> Result<Self, Problem> {
-        let (found, sha256) = rayon::join(
-            || FirstPass::rows_of(&text, settings),
-            || early.unwrap_or_else(|| sha256(text.as_bytes())),
-        );
+        let (found, sha256) =
+            rayon::join(|| FirstPass::rows_of(&text, settings), || checksum.of(&text));
         let mut found = found?;
         let mut text = text;
         // A spreadsheet with another delimiter quotes each row as one cell.
@@ -291,7 +279,7 @@ impl FirstPass {
     fn rows_in_pieces(text: &str, settings: &FileSettings, length: usize) -> Result<Self, Problem> {
         let (delimiter, at) = find_delimiter(text);
         let (headers, mut at, mut number, above) = Self::headers(text, at, delimiter, settings)?;
-        let columns = headers.len();
+        let (columns, id) = (headers.len(), id_column(&headers));
         let mut found = Self {
             headers,
             delimiter,
@@ -301,7 +289,7 @@ impl FirstPass {
             blank: 0,
             above: above.into_iter().collect(),
         };
-        let read = |from, to| Piece::read(text, from, to, delimiter, columns);
+        let read = |from, to| Piece::read(text, from, to, delimiter, (columns, id));
         let pieces = Piece::places(text, at, length);
         let pieces: Vec<Piece> = pieces.into_par_iter().map(|(from, to)| read(from, to)).collect();
         found.rows.reserve_exact(pieces.iter().map(|piece| piece.rows.len()).sum());
@@ -359,7 +347,13 @@ impl Piece {
         begins.iter().copied().zip(ends).collect()
     }
 
-    fn read(text: &str, from: usize, to: usize, delimiter: u8, columns: usize) -> Self {
+    fn read(
+        text: &str,
+        from: usize,
+        to: usize,
+        delimiter: u8,
+        (columns, id): (usize, Option<usize>),
+    ) -> Self {
         let mut piece = Self {
             from,
             to,
@@ -402,7 +396,9 @@ impl Piece {
             if cells.len() < columns || !blank(&cells[columns..]) {
                 piece.ragged.push((piece.rows.len(), cells.len()));
             }
-            piece.rows.push(RowAt { start, number });
+            let id = id.and_then(|id| cells.get(id)).map(|cell| cell.text(text));
+            let has_id = id.is_some_and(|id| has_id(&id));
+            piece.rows.push(RowAt { start, number, has_id });
         }
         piece
     }
@@ -417,10 +413,6 @@ fn hides_rows(text: &str, start: usize, end: usize, delimiter: u8, columns: usiz
     columns > 3
         && row.contains('\n')
         && row.lines().all(|line| line.bytes().filter(|b| *b == delimiter).count() == columns - 1)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 fn fault_problem(fault: Fault, number: u32) -> Problem {

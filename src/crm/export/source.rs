@@ -52,7 +52,14 @@ impl Part<'_> {
         let (mut deals, mut found) = (Vec::new(), Vec::new());
         for row in rows {
             match builder.build(row, &mut self.scratch, &mut found) {
-                RowOutcome::Deal(deal) => deals.push(deal),
+                RowOutcome::Deal(deal) => {
+                    deals.push(deal);
+                    // What is older than these need not be made at all.
+                    if newest.is_some_and(|newest| deals.len() >= newest.saturating_mul(2).max(512))
+                    {
+                        self.keep_newest(&mut deals, newest);
+                    }
+                }
                 RowOutcome::LeftOut | RowOutcome::Refused => {}
             }
             if !found.is_empty() {
@@ -64,10 +71,14 @@ impl Part<'_> {
                 found.clear();
             }
         }
-        if let Some(newest) = newest {
-            self.scratch.since = self.scratch.since.max(keep_newest(&mut deals, newest));
-        }
+        self.keep_newest(&mut deals, newest);
         deals
+    }
+
+    fn keep_newest(&mut self, deals: &mut Vec<Deal>, newest: Option<usize>) {
+        if let Some(newest) = newest {
+            self.scratch.since = self.scratch.since.max(keep_newest(deals, newest));
+        }
     }
 }
 

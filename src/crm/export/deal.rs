@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cell::{is_placeholder, without_controls};
 use super::load::Loaded;
-use super::outcome::{Evidence, FileOutcome, Signs};
+use super::outcome::{FileOutcome, OutcomeEvidence, Signs};
 use super::problem::Problem;
 use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
@@ -210,12 +210,16 @@ impl Builder<'_> {
             let mut texts = cells.each_ref().map(|cell| &**cell);
             texts[*at] = other;
             let (also, why) = outcome::outcome(&signs_of(texts), &reading);
-            if also != outcome && outcome == Outcome::Unknown && evidence == Evidence::Nothing {
+            if also != outcome
+                && outcome == Outcome::Unknown
+                && evidence == OutcomeEvidence::Nothing
+            {
                 (outcome, evidence) = (also, why);
-            } else if also != outcome && why != Evidence::Nothing && outcome != Outcome::Gone {
+            } else if also != outcome && why != OutcomeEvidence::Nothing && outcome != Outcome::Gone
+            {
                 let said = (SAY[*at], &*cells[*at]);
                 outcome = Outcome::Unknown;
-                evidence = Evidence::Contradiction(said, (SAY[*at], other));
+                evidence = OutcomeEvidence::Contradiction(said, (SAY[*at], other));
             }
         }
         deal.outcome = outcome;
@@ -325,7 +329,7 @@ impl Builder<'_> {
         &self,
         deal: &Deal,
         signs: &Signs<'_>,
-        evidence: Evidence<'_>,
+        evidence: OutcomeEvidence<'_>,
         row: usize,
         tally: &mut Tally,
     ) {
@@ -341,7 +345,7 @@ impl Builder<'_> {
         };
         let number = table.number(row);
         match evidence {
-            Evidence::Said => {
+            OutcomeEvidence::Said => {
                 if deal.outcome == Outcome::Won
                     && !signs.stage.is_empty()
                     && tally.won_stage.is_none()
@@ -349,12 +353,12 @@ impl Builder<'_> {
                     tally.won_stage = Some(signs.stage.to_owned());
                 }
             }
-            Evidence::Probability => {
+            OutcomeEvidence::Probability => {
                 if !signs.stage.is_empty() {
                     *tally.by_probability.entry(quoted(signs.stage)).or_default() += 1;
                 }
             }
-            Evidence::Nothing => {
+            OutcomeEvidence::Nothing => {
                 tally.unknown += 1;
                 let said = [
                     (Column::Stage, signs.stage),
@@ -376,12 +380,12 @@ impl Builder<'_> {
                     tally.unknown_stages.insert(signs.stage.to_owned());
                 }
             }
-            Evidence::Contradiction(first, second) => {
+            OutcomeEvidence::Contradiction(first, second) => {
                 tally
                     .undecided
                     .push((number, format!("{} contradicts {}", cell(first), cell(second))));
             }
-            Evidence::Unread(said) => {
+            OutcomeEvidence::Unread(said) => {
                 tally.undecided.push((number, format!("{} is neither true nor false", cell(said))));
             }
         }
@@ -683,7 +687,7 @@ fn remembered<'a>(
     outcomes: &mut HashMap<String, Outcome>,
     signs: &Signs<'a>,
     reading: &FileOutcome<'_>,
-) -> (Outcome, Evidence<'a>) {
+) -> (Outcome, OutcomeEvidence<'a>) {
     let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } = *signs;
     let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
     // The lengths in front tell apart what the texts alone would not.
@@ -692,10 +696,10 @@ fn remembered<'a>(
     };
     let key = cells.iter().fold(lengths, |key, cell| key + cell);
     if let Some(outcome) = outcomes.get(&key) {
-        return (*outcome, Evidence::Said);
+        return (*outcome, OutcomeEvidence::Said);
     }
     let found = outcome::outcome(signs, reading);
-    if found.1 == Evidence::Said && outcomes.len() < OUTCOMES {
+    if found.1 == OutcomeEvidence::Said && outcomes.len() < OUTCOMES {
         outcomes.insert(key, found.0);
     }
     found

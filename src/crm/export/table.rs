@@ -41,7 +41,7 @@ impl Cell {
 
 /// Why a row cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RowFault {
     /// A quote is opened and never closed.
     Unclosed,
     /// Text follows a closing quote in the same cell.
@@ -55,7 +55,7 @@ pub(super) fn read_row(
     at: usize,
     delimiter: u8,
     cells: &mut Vec<Cell>,
-) -> Result<usize, Fault> {
+) -> Result<usize, RowFault> {
     read_cells(text, at, delimiter, usize::MAX, cells)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn read_cells(
     delimiter: u8,
     most: usize,
     cells: &mut Vec<Cell>,
-) -> Result<usize, Fault> {
+) -> Result<usize, RowFault> {
     cells.clear();
     let bytes = text.as_bytes();
     let mut at = at;
@@ -79,7 +79,7 @@ pub(super) fn read_cells(
             end = start;
             loop {
                 match bytes.get(end) {
-                    None => return Err(Fault::Unclosed),
+                    None => return Err(RowFault::Unclosed),
                     Some(b'"') if bytes.get(end + 1) == Some(&b'"') => {
                         escaped = true;
                         end += 2;
@@ -106,14 +106,14 @@ pub(super) fn read_cells(
             Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => return Ok(end + 2),
             Some(b'\n' | b'\r') => return Ok(end + 1),
             None => return Ok(end),
-            Some(_) => return Err(Fault::AfterQuote),
+            Some(_) => return Err(RowFault::AfterQuote),
         }
     }
 }
 
 /// A file's rows under their headers. What could not be read is in `broken`.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct ExportTable {
     /// The headers, trimmed, as they are written.
     pub(super) headers: Vec<String>,
     pub(super) body: Body,
@@ -134,7 +134,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) enum Body {
     Text { text: String, delimiter: u8, rows: Vec<RowAt> },
-    Json { records: Vec<json::Record> },
+    Json { records: Vec<json::JsonRecord> },
 }
 
 /// Where a row starts, and its number in a spreadsheet.
@@ -158,7 +158,7 @@ impl Cursor {
     }
 }
 
-impl Table {
+impl ExportTable {
     /// The number of rows.
     pub(super) fn len(&self) -> usize {
         match &self.body {
@@ -215,8 +215,9 @@ impl Table {
         let columns = self.headers.len();
         let Body::Json { records } = &mut self.body else { return };
         for at in 0..columns {
-            let holds_more =
-                |record: &json::Record| record.value(at).is_some_and(|value| !value.is_boolean());
+            let holds_more = |record: &json::JsonRecord| {
+                record.value(at).is_some_and(|value| !value.is_boolean())
+            };
             if never_flags.contains(&at) || records.iter().any(holds_more) {
                 records.iter_mut().for_each(|record| record.drop_false(at));
             }
@@ -232,7 +233,7 @@ impl Table {
         }
     }
 
-    /// As [`Table::seek`], for the cells up to this column only.
+    /// As [`ExportTable::seek`], for the cells up to this column only.
     pub(super) fn seek_until(&self, row: usize, column: usize, cursor: &mut Cursor) {
         cursor.row = row;
         if let Body::Text { text, delimiter, rows } = &self.body {
@@ -305,7 +306,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn all(text: &str, delimiter: u8) -> Result<Vec<Vec<String>>, Fault> {
+    fn all(text: &str, delimiter: u8) -> Result<Vec<Vec<String>>, RowFault> {
         let (mut at, mut cells, mut rows) = (0, Vec::new(), Vec::new());
         while at < text.len() {
             at = read_row(text, at, delimiter, &mut cells)?;
@@ -322,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_is_a_fault() {
-        assert_eq!(all("a,b\n\"c,d\ne,f\n", b','), Err(Fault::Unclosed));
-        assert_eq!(all("a,b\n\"c,d\n\"e\",f\n", b','), Err(Fault::AfterQuote));
+        assert_eq!(all("a,b\n\"c,d\ne,f\n", b','), Err(RowFault::Unclosed));
+        assert_eq!(all("a,b\n\"c,d\n\"e\",f\n", b','), Err(RowFault::AfterQuote));
     }
 }

@@ -11,7 +11,7 @@ use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
 use crate::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{
-    self, CheckpointFacts, Containment, Ledger, Line, find_containment, list_checkpoints,
+    self, CheckpointFacts, ChosenParents, Containment, Ledger, find_containment, list_checkpoints,
 };
 use crate::model::{CheckpointDeal, ObjectId, Push};
 use crate::text::shorten;
@@ -38,7 +38,7 @@ pub struct CheckpointChain {
 impl CheckpointChain {
     /// Looks which checkpoints' tips a history along a line still holds. Where
     /// that cannot be told, it is noted.
-    pub fn compare(&mut self, ledger: &Ledger, line: &Line, head: ObjectId) {
+    pub fn compare(&mut self, ledger: &Ledger, line: &ChosenParents, head: ObjectId) {
         for checkpoint in &mut self.checkpoints {
             let found = find_containment(ledger.git_dir(), line, checkpoint.tip, head);
             match found {

@@ -20,7 +20,7 @@ use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Fields, LinkHandler, LinkRoute, ServiceMetrics};
+use crate::intake::{LinkHandler, LinkRoute, PostedFields, ServiceMetrics};
 use crate::link::LinkRole;
 use crate::model::{Key, Remarks};
 use crate::text::{is_address, one_line, quoted, terminal};
@@ -274,7 +274,7 @@ fn follow(mut keys: mpsc::UnboundedReceiver<Key>, parts: LedgerParts) -> Result<
 
 #[async_trait]
 impl LinkHandler for LedgerLinks {
-    async fn answer(&self, token: String, form: Option<Fields>) -> (u16, String) {
+    async fn answer(&self, token: String, form: Option<PostedFields>) -> (u16, String) {
         let invocation = Invocation { now: (self.clock)(), ..self.invocation.clone() };
         let push = self.push && form.is_some();
         let work = move || -> Result<LinkReply, CliError> {

@@ -243,9 +243,9 @@ pub enum ParseError {
 }
 
 /// Every provider there is, with its settings, and every sender.
-pub struct Providers(Vec<Listed>);
+pub struct Providers(Vec<ListedProvider>);
 
-struct Listed {
+struct ListedProvider {
     provider: Box<dyn Provider>,
     place: SetUp,
 }
@@ -271,11 +271,11 @@ impl Providers {
     /// with the CRMs' rules for how documents name deals.
     #[must_use]
     pub fn new(config: &EsignConfig, rules: &[ReferenceRule]) -> Self {
-        let mut all: Vec<Listed> = PROVIDERS
+        let mut all: Vec<ListedProvider> = PROVIDERS
             .iter()
             .map(|row| match config.settings(row.name) {
                 Some(settings) => {
-                    Listed { provider: settings.provider(rules), place: SetUp::Configured }
+                    ListedProvider { provider: settings.provider(rules), place: SetUp::Configured }
                 }
                 None => {
                     let nothing =
@@ -284,18 +284,18 @@ impl Providers {
                         .settings
                         .read(&nothing)
                         .unwrap_or_else(|_| unreachable!("every setting has a default"));
-                    Listed { provider: settings.provider(rules), place: SetUp::Default }
+                    ListedProvider { provider: settings.provider(rules), place: SetUp::Default }
                 }
             })
             .collect();
         for (name, settings) in config.senders() {
             let provider = Box::new(Sender::new(name, settings.clone(), rules));
-            all.push(Listed { provider, place: SetUp::Configured });
+            all.push(ListedProvider { provider, place: SetUp::Configured });
         }
         for name in sender::known_names() {
             if !config.senders().any(|(configured, _)| configured == name) {
                 let provider = Box::new(Sender::known(name, rules));
-                all.push(Listed { provider, place: SetUp::Known });
+                all.push(ListedProvider { provider, place: SetUp::Known });
             }
         }
         Self(all)

@@ -168,11 +168,11 @@ async fn list(
         invocation.print(format!("{}\n", json!({"version": 1, "events": events})))?;
         return Ok(Exit::Clean);
     }
-    let columns = ["state", "provider", "event", "received"].map(table::Column::text);
+    let columns = ["state", "provider", "event", "received"].map(table::TableColumn::text);
     let rest = [
-        table::Column::number("tries"),
-        table::Column::text("due"),
-        table::Column::text("last problem"),
+        table::TableColumn::number("tries"),
+        table::TableColumn::text("due"),
+        table::TableColumn::text("last problem"),
     ];
     let mut table = table::Table::new(columns.into_iter().chain(rest));
     for event in &events {

@@ -15,7 +15,7 @@ use crate::model::{DocumentId, SignatureEvent};
 use crate::report::Options;
 use crate::report::table::{Table, TableColumn};
 use crate::text::{nearest, one_line, quoted, shorten, terminal};
-use crate::workflow::{self, AskedDocuments, Context, SourcedAnswer, Unasked, Why};
+use crate::workflow::{self, AskedDocuments, Context, SourcedAnswer, UnaskedDocument, Why};
 
 /// The arguments of `why`.
 #[derive(Debug, Args)]
@@ -90,7 +90,7 @@ async fn ask_providers(
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let mut asked = AskedDocuments::new();
     for (name, id) in why.documents() {
-        let unasked = |why: String, is_gap: bool| Err(Unasked { why, is_gap });
+        let unasked = |why: String, is_gap: bool| Err(UnaskedDocument { why, is_gap });
         let provider = providers.configured().find(|provider| provider.name() == name);
         let said = match provider.map(|provider| provider.fetcher(&secrets, context.config.limits))
         {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::exclusion;
 use super::deal::{Found, of_document};
-use super::folder_facts::{Kind, select};
+use super::folder_facts::{FactKind, select};
 use super::loose_documents::LooseDocuments;
 use super::pending_pull_request;
 use super::recording::append;
@@ -163,7 +163,7 @@ fn handoffs_of(
             DocumentsOf { key: timeline.key, documents: documents.collect() }
         }))
     };
-    let kind = Kind { name: "documents", basis: b"with drafts", read: &read };
+    let kind = FactKind { name: "documents", basis: b"with drafts", read: &read };
     let named = |bytes: &[u8]| memchr::memmem::find(bytes, document.as_str().as_bytes()).is_some();
     let found = select(context, &snapshot, None, &kind, named, |folder, read| match read {
         Ok(found) => {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::audit::{self, AuditRequest, ReadingSettings, RulesOfTime};
-use super::compose::{Known, compose};
+use super::compose::{KnownCustomer, compose};
 use super::deal::{DealSource, Found, find_deal};
 use super::documents::{DocumentDecision, decide_for_all};
 use super::refresh::signature_of;
@@ -383,7 +383,7 @@ async fn answers(
         };
         composed += 1;
         // On both sides nobody has an open handoff, and the customer no earlier one.
-        let known = |_: &serde_json::Value| Known::default();
+        let known = |_: &serde_json::Value| KnownCustomer::default();
         let made = |side: &Context, found| {
             compose(side, found, true, None, None, &BTreeMap::new, &known).brief
         };
@@ -438,7 +438,7 @@ fn answers_of_briefs(
         composed += 1;
         let signature = signature_of(head, &stored, brief);
         let found = Found::of_document(key.clone(), None, &signature, Vec::new());
-        let known = |_: &serde_json::Value| Known::default();
+        let known = |_: &serde_json::Value| KnownCustomer::default();
         let made = |side| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
         let blank = PlanChange { kind: ChangeKind::Answer, ..of_brief(key, brief) };
         compared(base, head, (&made(base), &made(head)), &blank, changes);

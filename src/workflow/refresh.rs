@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compose::{Correction, Known, compose, composed_instruction, set_instruction};
+use super::compose::{Correction, KnownCustomer, compose, composed_instruction, set_instruction};
 use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
@@ -383,8 +383,9 @@ pub(super) fn composed_again(
     let found = Found::of_document(key, Some(deal), &signature, Vec::new());
     let open = OpenHandoffs::default();
     let counts = || open.count(context, snapshot, signed_at);
-    let composed =
-        compose(context, &found, true, Some(before.json()), None, &counts, &|_| Known::default());
+    let composed = compose(context, &found, true, Some(before.json()), None, &counts, &|_| {
+        KnownCustomer::default()
+    });
     let mut theirs = composed.brief;
     // Who signed what, and what was before, is no matter of the deal.
     for section in ["signature", "amendments", "earlier"] {

@@ -46,7 +46,7 @@ pub struct Arguments {
 
 /// What the providers told.
 #[derive(Default)]
-struct Asked {
+struct ProviderAnswers {
     since: DateTime<Utc>,
     providers: Vec<&'static str>,
     completed: usize,
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 async fn ask_and_hand_over(
     arguments: &Arguments,
     invocation: &Invocation,
-) -> Result<(Asked, EventTally), CliError> {
+) -> Result<(ProviderAnswers, EventTally), CliError> {
     let intake = Intake::open(&arguments.inbox, invocation).await?;
     let providers = chosen(arguments, &intake)?;
     let asked = ask(arguments, &intake, &providers, invocation).await?;
@@ -119,7 +119,7 @@ async fn ask(
     intake: &Intake,
     providers: &[&dyn Provider],
     invocation: &Invocation,
-) -> Result<Asked, CliError> {
+) -> Result<ProviderAnswers, CliError> {
     let context = open(invocation, Ports::default())?;
     let since = arguments.since.start("--since", &context.config, invocation.now)?;
     if since >= invocation.now {
@@ -128,7 +128,7 @@ async fn ask(
     }
     let (known, gaps) = workflow::documents_within(&context, since - DRAFTED_BEFORE)?.into_parts();
     let known: BTreeSet<_> = known.into_iter().collect();
-    let mut asked = Asked { since, gaps, ..Asked::default() };
+    let mut asked = ProviderAnswers { since, gaps, ..ProviderAnswers::default() };
     let Connections { secrets, limits, .. } = &intake.connections;
     for provider in providers {
         let named = !arguments.provider.is_empty();
@@ -163,7 +163,7 @@ async fn ask(
 
 fn print(
     arguments: &Arguments,
-    asked: &Asked,
+    asked: &ProviderAnswers,
     tally: EventTally,
     invocation: &Invocation,
 ) -> Result<(), CliError> {
@@ -174,7 +174,7 @@ fn print(
     )
 }
 
-fn to_json(arguments: &Arguments, asked: &Asked, tally: EventTally) -> Value {
+fn to_json(arguments: &Arguments, asked: &ProviderAnswers, tally: EventTally) -> Value {
     let missing: Vec<_> = asked
         .missing
         .iter()
@@ -192,7 +192,7 @@ fn to_json(arguments: &Arguments, asked: &Asked, tally: EventTally) -> Value {
     })
 }
 
-fn to_text(arguments: &Arguments, asked: &Asked, tally: EventTally) -> String {
+fn to_text(arguments: &Arguments, asked: &ProviderAnswers, tally: EventTally) -> String {
     let mut text = String::new();
     for Completed(signature) in &asked.missing {
         text.push_str(&format!("{}\n", line(signature)));

@@ -53,7 +53,7 @@ struct Make {
     key: String,
     /// Whose link
     #[arg(long = "as", value_name = "ROLE", value_enum)]
-    role: Role,
+    role: RoleArgument,
     /// How long it is valid [default: `valid_for` in the settings]
     #[arg(long, value_name = "DURATION")]
     valid_for: Option<HumanDuration>,
@@ -88,7 +88,7 @@ struct Revoke {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Role {
+enum RoleArgument {
     /// Accept, return, touch, assign, keep promises
     Csm,
     /// Answer what is missing
@@ -136,8 +136,8 @@ fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
         made.valid_for = valid_for.plain();
     }
     let role = match make.role {
-        Role::Csm => LinkRole::Csm,
-        Role::Rep => LinkRole::Rep,
+        RoleArgument::Csm => LinkRole::Csm,
+        RoleArgument::Rep => LinkRole::Rep,
     };
     let Some((url, grant)) = link(&made, &context, &key, role)? else {
         let at = role.pointer().trim_start_matches('/').replace('/', ".");

@@ -63,12 +63,12 @@ enum PromisesFormat {
 #[derive(Debug, Subcommand)]
 enum PromisesCommand {
     /// Record that a promise was kept
-    Keep(Keep),
+    Keep(KeepArguments),
 }
 
 /// The arguments of `promises keep`.
 #[derive(Debug, Args)]
-struct Keep {
+struct KeepArguments {
     #[command(flatten)]
     person: PersonArguments,
     /// The promise's number, as `handoff promises` shows it
@@ -129,7 +129,7 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
     })
 }
 
-fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
+fn run_keep(keep: &KeepArguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let (context, key, at) = keep.person.open(invocation)?;
     let by = &keep.person.by;
     let kept = KeptPromise { at: at.unwrap_or(invocation.now), by: Some(by.clone()) };

@@ -23,7 +23,7 @@ use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
 use crate::http::Limits;
 use crate::model::{
-    DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature,
+    DealId, DocumentId, DocumentKey, DocumentKind, HeldDocument, ProviderName, Secrets, Signature,
     SignatureEvent,
 };
 use crate::time::Clock;
@@ -676,9 +676,6 @@ impl Worker {
         Ok(Task { provider, received_at, news: News::Signatures(events), decided })
     }
 }
-
-/// A document and its provider.
-type DocumentKey = (ProviderName, DocumentId);
 
 /// What the events that were processed say of documents, so that what comes
 /// later is judged by it: kinds that a person gave, and when one was voided.

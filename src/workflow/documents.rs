@@ -23,8 +23,8 @@ use crate::crm::Crm;
 use crate::deliver::{DeliveryError, Notice};
 use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{
-    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, HeldDocument, Key,
-    LineItem, Outcome, ProviderName, Remarks, Signature, UnreadFact,
+    Company, Contact, Deal, DealId, DocumentId, DocumentKey, DocumentKind, Evidence, Gap,
+    HeldDocument, Key, LineItem, Outcome, ProviderName, Remarks, Signature, UnreadFact,
 };
 use crate::text::{one_line, quoted, shorten, terminal};
 
@@ -627,7 +627,7 @@ pub async fn tell_of_held(
 pub fn documents_within(
     context: &Context,
     since: DateTime<Utc>,
-) -> Result<Evidence<(ProviderName, DocumentId)>, WorkflowError> {
+) -> Result<Evidence<DocumentKey>, WorkflowError> {
     let (keys, mut gaps) = keys_within(context, Horizon { since })?;
     let mut documents = BTreeSet::new();
     for key in keys {

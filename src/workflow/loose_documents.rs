@@ -15,7 +15,7 @@ use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::Brief;
 use crate::ledger::{Folder, FolderGroup, HandoffFiles, key_of};
 use crate::model::{
-    CrmName, Deal, DealId, DealRef, DocumentId, Key, Money, ProviderName, Signature,
+    CrmName, Deal, DealId, DealRef, DocumentId, DocumentKey, Key, Money, ProviderName, Signature,
     normalise_deal_id,
 };
 
@@ -31,9 +31,6 @@ pub(super) struct LooseDocuments {
     /// The documents of this run, as each was found first.
     begun: RefCell<BTreeMap<DocumentKey, Found>>,
 }
-
-/// A document and its provider.
-type DocumentKey = (ProviderName, DocumentId);
 
 /// A deal in its one form.
 type DealOfCrm = (CrmName, DealId);

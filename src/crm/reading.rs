@@ -11,7 +11,7 @@ use super::closed_won::dated_ahead;
 use super::failure::Failure;
 use super::{CrmError, Progress};
 use crate::http::{Page, PageWalk};
-use crate::model::{CrmName, Deal, Evidence, Gap, Person, Population, Source};
+use crate::model::{CrmName, Deal, Evidence, Gap, Person, Population, Remarks, Source};
 
 /// Where pages come from: a CRM's own way of naming them.
 #[async_trait]
@@ -126,7 +126,7 @@ pub(super) type Keep<'a> =
 pub(super) struct Reading {
     hash: Sha256,
     pub(super) gaps: Vec<Gap>,
-    pub(super) remarks: Vec<String>,
+    pub(super) remarks: Remarks,
     pub(super) rows: usize,
 }
 

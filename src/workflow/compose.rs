@@ -73,7 +73,7 @@ pub(super) fn compose(
     let due = due_of(config, found, signed, before);
     let limit = until(config, due);
     let mapped = config.mapping.apply(&mapping_input(context, found, signed, &limit, answers));
-    let mut remarks = Remarks::from(found.remarks.clone());
+    let mut remarks = found.remarks.clone();
     remarks.extend(
         mapped.remarks.iter().map(|remark| format!("{}: {}", remark.field, remark.message)),
     );

@@ -22,7 +22,7 @@ use crate::deliver::{
     Audience, DeliveryError, Handoff, Medium, Message, MessageKind, Messages, Reminder, TaskForm,
 };
 use crate::link::LinkRole;
-use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window, count_of};
+use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Remarks, Window, count_of};
 use crate::yaml;
 
 /// What a plan looks at; both sides share it.
@@ -437,7 +437,7 @@ fn answers_of_briefs(
         };
         composed += 1;
         let signature = signature_of(head, &stored, brief);
-        let found = Found::of_document(key.clone(), None, &signature, Vec::new());
+        let found = Found::of_document(key.clone(), None, &signature, Remarks::default());
         let known = |_: &serde_json::Value| KnownCustomer::default();
         let made = |side| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
         let blank = PlanChange { kind: ChangeKind::Answer, ..of_brief(key, brief) };

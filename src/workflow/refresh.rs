@@ -380,7 +380,7 @@ pub(super) fn composed_again(
     let signature = signature_of(context, stored, before);
     let signed_at = signature.signed_at.unwrap_or(context.now);
     let key = stored.timeline.key.clone();
-    let found = Found::of_document(key, Some(deal), &signature, Vec::new());
+    let found = Found::of_document(key, Some(deal), &signature, Remarks::default());
     let open = OpenHandoffs::default();
     let counts = || open.count(context, snapshot, signed_at);
     let composed = compose(context, &found, true, Some(before.json()), None, &counts, &|_| {

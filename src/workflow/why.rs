@@ -23,7 +23,7 @@ use crate::brief::{
 use crate::crm::CrmError;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::ledger::FileVersion;
-use crate::model::{Key, Signature};
+use crate::model::{Key, Remarks, Signature};
 use crate::text::{one_line, quoted, shorten};
 
 /// The commit in which an answer came to stand as it does.
@@ -635,7 +635,7 @@ fn compare_document<'a>(
     answers: impl Iterator<Item = &'a mut SourcedAnswer>,
 ) {
     let key = stored.timeline.key.clone();
-    let found = Found::of_document(key, None, signature, Vec::new());
+    let found = Found::of_document(key, None, signature, Remarks::default());
     let known = |_: &Value| KnownCustomer::default();
     let composed = compose(context, &found, true, None, None, &BTreeMap::new, &known).brief;
     let sources = composed_sources(context, &found, true, &composed, None);

@@ -27,7 +27,7 @@ use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{EsignConfig, Providers};
 use handoff::intake::{
     Claimed, Connections, Envelope, EventName, EventState, FolderInbox, Inbox, InboxCounts,
-    InboxError, Listed, Put, Senders, Service, ServiceMetrics, router, serve,
+    InboxError, ListedEvent, Put, Senders, Service, ServiceMetrics, router, serve,
 };
 use handoff::model::{DocumentKind, Secrets};
 use hmac::{Hmac, Mac as _};
@@ -106,10 +106,14 @@ impl Inbox for PlainInbox {
     async fn counts(&self, _: DateTime<Utc>) -> Result<InboxCounts, InboxError> {
         Err(InboxError::Closed)
     }
-    async fn list(&self, _: &[EventState], _: DateTime<Utc>) -> Result<Vec<Listed>, InboxError> {
+    async fn list(
+        &self,
+        _: &[EventState],
+        _: DateTime<Utc>,
+    ) -> Result<Vec<ListedEvent>, InboxError> {
         Err(InboxError::Closed)
     }
-    async fn find(&self, _: &str, _: DateTime<Utc>) -> Result<Listed, InboxError> {
+    async fn find(&self, _: &str, _: DateTime<Utc>) -> Result<ListedEvent, InboxError> {
         Err(InboxError::Closed)
     }
     async fn retry(

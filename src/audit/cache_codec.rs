@@ -10,13 +10,13 @@ use super::folder_digest::Forgery;
 use crate::brief::EventKind;
 use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName};
 
-/// The form of [`Kept`]; it grows when the form changes, or the way in which
+/// The form of [`KeptDigest`]; it grows when the form changes, or the way in which
 /// a brief is judged.
 pub const KEPT_FORMAT: u32 = 13;
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Kept<'a> {
+pub(super) struct KeptDigest<'a> {
     /// The key in the files.
     pub(super) key: Option<&'a str>,
     /// The version, counted from the folder's first, that was delivered.
@@ -157,7 +157,7 @@ fn money_of((amount, currency): ([u8; 16], Option<&str>)) -> Money {
     Money { amount, currency: currency.map(str::to_owned) }
 }
 
-impl Kept<'_> {
+impl KeptDigest<'_> {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("texts and numbers always fit a vector")
     }

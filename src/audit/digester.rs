@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::brief_facts::BriefFacts;
-use super::cache_codec::{Kept, KeptBrief, KeptTip};
+use super::cache_codec::{KeptBrief, KeptDigest, KeptTip};
 use super::events::{Events, TimelineFacts};
 use super::folder_digest::{
     AtTip, BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources, Forgery,
@@ -127,7 +127,7 @@ impl<'a> Digester<'a> {
             Some(change) => Some(place(change)?),
         };
         let events = digest.events.bytes();
-        let kept = Kept {
+        let kept = KeptDigest {
             key,
             delivered,
             tip,
@@ -147,7 +147,7 @@ impl<'a> Digester<'a> {
     /// the same fingerprint; `None` when they do not fit.
     #[must_use]
     pub fn unpack(&self, folder: &FolderHistory, bytes: &[u8]) -> Option<FolderDigest> {
-        let kept: Kept<'_> = postcard::from_bytes(bytes).ok()?;
+        let kept: KeptDigest<'_> = postcard::from_bytes(bytes).ok()?;
         let key = kept.key.map(Key::parse).transpose().ok()?;
         let delivered = match &kept.delivered {
             None => None,

@@ -63,7 +63,7 @@ pub(super) fn moment_of(kept: EventTime) -> Option<DateTime<Utc>> {
 
 /// What an event says beside its kind and time: `via`, `reference`, `brief`, `by`,
 /// `reason`, `due` and `evidence`.
-type Said<'a> = (
+type EventDetails<'a> = (
     &'a str,
     Option<&'a str>,
     Option<&'a str>,
@@ -99,7 +99,7 @@ impl<'a> Packed<'a> {
     }
 
     fn read(self) -> Option<Happened<'a>> {
-        let (via, reference, brief, by, reason, due, evidence): Said<'a> =
+        let (via, reference, brief, by, reason, due, evidence): EventDetails<'a> =
             postcard::from_bytes(&self.whole[HEAD..]).ok()?;
         let event = postcard::from_bytes(&[self.kind]).ok()?;
         let due = moment_of(due);
@@ -125,7 +125,8 @@ impl Events {
             let Happened { at, event: kind, via, reference, brief, by, reason, due, evidence } =
                 event;
             kinds |= bit(kind);
-            let said: Said<'_> = (via, reference, brief, by, reason, kept_moment(due), evidence);
+            let said: EventDetails<'_> =
+                (via, reference, brief, by, reason, kept_moment(due), evidence);
             let said = postcard::to_stdvec(&said).expect("texts and times always fit a vector");
             packed.push(kind as u8);
             packed.extend_from_slice(&at.timestamp().to_le_bytes());

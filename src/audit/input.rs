@@ -185,25 +185,19 @@ impl LedgerInput {
             commits: history.commits,
             handoffs: combine(digests, as_of, repository),
             gaps,
-            checkpoints: Vec::new(),
-            checkpoint_faults: Vec::new(),
             schemas: history.schemas,
             settings: history.settings,
-            notes: Vec::new(),
-            unpushed: 0,
-            absent: None,
-            web: None,
-            people: BTreeMap::new(),
-            arrivals: Arrivals::default(),
-            pushes: Vec::new(),
-            turned: Vec::new(),
-            is_current: false,
+            ..Self::without_history()
         }
     }
 
     /// No ledger, or none at that moment; `why` is a sentence without its stop.
     #[must_use]
     pub fn absent(why: impl Into<String>) -> Self {
+        Self { absent: Some(why.into()), ..Self::without_history() }
+    }
+
+    fn without_history() -> Self {
         Self {
             repository: None,
             head: ObjectId([0; 20]),
@@ -218,7 +212,7 @@ impl LedgerInput {
             settings: Vec::new(),
             notes: Vec::new(),
             unpushed: 0,
-            absent: Some(why.into()),
+            absent: None,
             web: None,
             people: BTreeMap::new(),
             arrivals: Arrivals::default(),

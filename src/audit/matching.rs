@@ -25,14 +25,14 @@ pub(super) struct Matches {
 }
 
 /// Where to find a handoff by what a deal knows of itself.
-struct Index<'a> {
+struct HandoffIndex<'a> {
     handoffs: &'a [&'a HandoffFacts],
     by_key: HashMap<&'a str, Vec<usize>>,
     /// By CRM and normalised id.
     by_deal: HashMap<(&'a str, DealId), Vec<usize>>,
 }
 
-impl<'a> Index<'a> {
+impl<'a> HandoffIndex<'a> {
     fn new(handoffs: &'a [&'a HandoffFacts]) -> Self {
         let mut by_key: HashMap<&str, Vec<usize>> = HashMap::with_capacity(handoffs.len());
         let mut by_deal: HashMap<_, Vec<usize>> = HashMap::with_capacity(handoffs.len());
@@ -57,7 +57,7 @@ impl<'a> Index<'a> {
 
 /// Finds the handoffs of each deal.
 pub(super) fn match_deals(deals: &[Selected<'_>], handoffs: &[&HandoffFacts]) -> Matches {
-    let index = Index::new(handoffs);
+    let index = HandoffIndex::new(handoffs);
     let mut of_deals: Vec<Match> = deals
         .par_iter()
         .map(|deal| {
@@ -86,7 +86,7 @@ pub(super) fn match_deals(deals: &[Selected<'_>], handoffs: &[&HandoffFacts]) ->
 /// their own. With one of its own, the other brief is an orphan that says why.
 fn by_merged_ids(
     deals: &[Selected<'_>],
-    index: &Index<'_>,
+    index: &HandoffIndex<'_>,
     of_deals: &mut [Match],
     taken: &mut [bool],
 ) {

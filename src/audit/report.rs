@@ -11,7 +11,7 @@ use super::{
 };
 use crate::finding::{Finding, Severity};
 use crate::model::{
-    CheckpointDeal, DocumentId, Gap, HeldDocument, ObjectId, ProviderName, Push, Window,
+    CheckpointDeal, DocumentId, Gap, HeldDocument, ObjectId, ProviderName, Push, Remarks, Window,
 };
 use crate::text::natural_order;
 
@@ -147,8 +147,8 @@ pub struct SourceReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// What a reader should know about the source.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub remarks: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub remarks: Remarks,
 }
 
 /// Why some closed-won deals are outside the scope.

@@ -145,7 +145,8 @@ fn population(
         }
     }
     let excluded = exclusions.values().map(|exclusion| exclusion.count).sum();
-    let remarks: BTreeSet<&String> = source.remarks.iter().chain(&selection.remarks).collect();
+    let remarks: BTreeSet<&String> =
+        source.remarks.iter().chain(selection.remarks.iter()).collect();
     PopulationReport {
         source: SourceReport {
             kind: source.kind.clone(),

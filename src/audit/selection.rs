@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::{AuditInput, DealKey, Scope};
-use crate::model::{Deal, DealId, Gap, Key, Outcome, normalise_deal_id};
+use crate::model::{Deal, DealId, Gap, Key, Outcome, Remarks, normalise_deal_id};
 use crate::text::quoted;
 
 /// How many names a gap lists before it says how many more there are.
@@ -30,7 +30,7 @@ pub(super) struct Selection<'a> {
     pub(super) deals: Vec<Selected<'a>>,
     pub(super) undated: usize,
     pub(super) gaps: Vec<Gap>,
-    pub(super) remarks: Vec<String>,
+    pub(super) remarks: Remarks,
 }
 
 /// Takes the won deals of the window as of the audit's moment. Nothing is
@@ -38,7 +38,7 @@ pub(super) struct Selection<'a> {
 pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let (all, source_gaps) = input.population.deals.parts();
     let mut gaps = source_gaps.to_vec();
-    let mut remarks = Vec::new();
+    let mut remarks = Remarks::default();
 
     // A deal whose outcome is not known is not counted, and never in silence. A
     // file says itself which cells do not tell.

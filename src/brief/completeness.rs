@@ -102,11 +102,12 @@ impl Completeness {
     /// Judges a brief's values after a schema.
     #[must_use]
     pub fn of(schema: &Schema, brief: &Value) -> Self {
-        let mut walk = Walk { outline: schema.outline(), brief, missing: vec![], unknown: vec![] };
+        let mut walk =
+            CompletenessWalk { outline: schema.outline(), brief, missing: vec![], unknown: vec![] };
         for field in schema.outline().fields() {
             walk.visit(field, brief.get(&field.name), FieldStep::section(field));
         }
-        let Walk { missing, unknown, .. } = walk;
+        let CompletenessWalk { missing, unknown, .. } = walk;
         let mut questions = [AnswerState::Answered; 7];
         let mut worsen = |question: u8, answer: AnswerState| {
             let slot = &mut questions[usize::from(question) - 1];
@@ -185,14 +186,14 @@ impl<'a> FieldStep<'a> {
     }
 }
 
-struct Walk<'a> {
+struct CompletenessWalk<'a> {
     outline: &'a Outline,
     brief: &'a Value,
     missing: Vec<MissingField>,
     unknown: Vec<UnknownAnswer>,
 }
 
-impl Walk<'_> {
+impl CompletenessWalk<'_> {
     fn visit(&mut self, field: &Field, value: Option<&Value>, here: FieldStep<'_>) {
         let Some(value) = value.filter(|value| !is_blank(value)) else {
             if field.required {

@@ -43,7 +43,7 @@ fn is_zero(count: &usize) -> bool {
 /// no answer.
 #[must_use]
 pub fn changed_answers(schema: &Schema, before: &Value, after: &Value) -> Vec<ChangedAnswer> {
-    let mut changed = Walk::of(schema, before, after).changed;
+    let mut changed = ChangeWalk::of(schema, before, after).changed;
     changed.sort_by_key(|changed| changed.question);
     changed
 }
@@ -63,7 +63,7 @@ pub struct ChangedData {
 /// What differs beside the answers, in the schema's order.
 #[must_use]
 pub fn changed_data(schema: &Schema, before: &Value, after: &Value) -> Vec<ChangedData> {
-    Walk::of(schema, before, after).data
+    ChangeWalk::of(schema, before, after).data
 }
 
 /// An answer for people, on one line and of at most so many characters: money
@@ -119,13 +119,13 @@ fn cut_apart(before: Option<&str>, after: Option<&str>) -> (Option<String>, Opti
     (tail(a), tail(b))
 }
 
-struct Walk<'a> {
+struct ChangeWalk<'a> {
     outline: &'a Outline,
     changed: Vec<ChangedAnswer>,
     data: Vec<ChangedData>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ChangeWalk<'a> {
     fn of(schema: &'a Schema, before: &Value, after: &Value) -> Self {
         let mut walk = Self { outline: schema.outline(), changed: Vec::new(), data: Vec::new() };
         for field in schema.outline().fields() {

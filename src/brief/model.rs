@@ -41,12 +41,12 @@ pub fn check_version(file: &Node, known: &str) -> Result<(), yaml::Error> {
 #[derive(Debug, Clone)]
 pub struct Brief {
     json: Value,
-    file: Option<File>,
+    file: Option<BriefFile>,
 }
 
 /// What a brief that was read remembers of its file.
 #[derive(Debug, Clone)]
-struct File {
+struct BriefFile {
     text: String,
     node: Node,
 }
@@ -62,7 +62,7 @@ impl Brief {
         let node = yaml::read(source)?;
         check_version(&node, BRIEF_SCHEMA)?;
         let text = String::from_utf8_lossy(source).into_owned();
-        Ok(Self { json: node.to_json(), file: Some(File { text, node }) })
+        Ok(Self { json: node.to_json(), file: Some(BriefFile { text, node }) })
     }
 
     /// A brief that is not in a file yet.
@@ -133,7 +133,7 @@ impl Brief {
     }
 
     fn place_at(&self, file: &str, find: impl Fn(&Node) -> (Span, bool)) -> Location {
-        let Some(File { text, node }) = &self.file else { return Location::file(file) };
+        let Some(BriefFile { text, node }) = &self.file else { return Location::file(file) };
         let (span, whole) = find(node);
         let line = text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default();
         let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);

@@ -16,7 +16,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::esign::Provider;
-use crate::intake::{Completed, Connections, Put, Tally, Unasked, completed};
+use crate::intake::{Completed, Connections, EventTally, Put, UnaskedProvider, completed};
 use crate::model::{Gap, Signature, count};
 use crate::text::{did_you_mean, terminal};
 use crate::webhook::Route;
@@ -46,7 +46,7 @@ pub struct Arguments {
 
 /// What the providers told.
 #[derive(Default)]
-struct Asked {
+struct ProviderAnswers {
     since: DateTime<Utc>,
     providers: Vec<&'static str>,
     completed: usize,
@@ -72,12 +72,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 async fn ask_and_hand_over(
     arguments: &Arguments,
     invocation: &Invocation,
-) -> Result<(Asked, Tally), CliError> {
+) -> Result<(ProviderAnswers, EventTally), CliError> {
     let intake = Intake::open(&arguments.inbox, invocation).await?;
     let providers = chosen(arguments, &intake)?;
     let asked = ask(arguments, &intake, &providers, invocation).await?;
     if arguments.dry_run || asked.missing.is_empty() {
-        return Ok((asked, Tally::default()));
+        return Ok((asked, EventTally::default()));
     }
     for missing in &asked.missing {
         let envelope = missing.envelope(invocation.now);
@@ -119,7 +119,7 @@ async fn ask(
     intake: &Intake,
     providers: &[&dyn Provider],
     invocation: &Invocation,
-) -> Result<Asked, CliError> {
+) -> Result<ProviderAnswers, CliError> {
     let context = open(invocation, Ports::default())?;
     let since = arguments.since.start("--since", &context.config, invocation.now)?;
     if since >= invocation.now {
@@ -128,21 +128,21 @@ async fn ask(
     }
     let (known, gaps) = workflow::documents_within(&context, since - DRAFTED_BEFORE)?.into_parts();
     let known: BTreeSet<_> = known.into_iter().collect();
-    let mut asked = Asked { since, gaps, ..Asked::default() };
+    let mut asked = ProviderAnswers { since, gaps, ..ProviderAnswers::default() };
     let Connections { secrets, limits, .. } = &intake.connections;
     for provider in providers {
         let named = !arguments.provider.is_empty();
         let (documents, gaps) =
             match completed(*provider, secrets, *limits, since, invocation.now).await {
                 Ok(told) => told,
-                Err(Unasked::NoApi) if named => {
+                Err(UnaskedProvider::NoApi) if named => {
                     return Err(CliError::usage(format!("{} has no API to ask", provider.title())));
                 }
-                Err(Unasked::NoApi) => {
+                Err(UnaskedProvider::NoApi) => {
                     invocation.say(format!("note: {} has no API to ask", provider.title()));
                     continue;
                 }
-                Err(Unasked::NotSetUp(error)) => {
+                Err(UnaskedProvider::NotSetUp(error)) => {
                     asked.gaps.push(Gap {
                         what: provider.title().to_owned(),
                         why: error.to_string(),
@@ -163,8 +163,8 @@ async fn ask(
 
 fn print(
     arguments: &Arguments,
-    asked: &Asked,
-    tally: Tally,
+    asked: &ProviderAnswers,
+    tally: EventTally,
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     invocation.emit(
@@ -174,7 +174,7 @@ fn print(
     )
 }
 
-fn to_json(arguments: &Arguments, asked: &Asked, tally: Tally) -> Value {
+fn to_json(arguments: &Arguments, asked: &ProviderAnswers, tally: EventTally) -> Value {
     let missing: Vec<_> = asked
         .missing
         .iter()
@@ -192,7 +192,7 @@ fn to_json(arguments: &Arguments, asked: &Asked, tally: Tally) -> Value {
     })
 }
 
-fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
+fn to_text(arguments: &Arguments, asked: &ProviderAnswers, tally: EventTally) -> String {
     let mut text = String::new();
     for Completed(signature) in &asked.missing {
         text.push_str(&format!("{}\n", line(signature)));

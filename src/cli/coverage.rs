@@ -23,7 +23,7 @@ use crate::crm::export::Detail;
 use crate::disk::{self, Access};
 use crate::model::{Window, count};
 use crate::report::Options;
-use crate::report::table::{Column, Table};
+use crate::report::table::{Table, TableColumn};
 use crate::text::{quoted, shell_word};
 use crate::workflow::{self, CoverageRequest, Unused};
 
@@ -271,9 +271,9 @@ fn text(report: &CoverageReport, invocation: &Invocation) -> String {
         return "no won deal in scope\n".to_owned();
     }
     let mut table = Table::new([
-        Column::text("question and field"),
-        Column::number("answered"),
-        Column::number("share"),
+        TableColumn::text("question and field"),
+        TableColumn::number("answered"),
+        TableColumn::number("share"),
     ]);
     for asked in &report.questions {
         table.row([title(asked), fraction(&asked.answered), percent(&asked.answered)]);
@@ -291,13 +291,14 @@ fn text(report: &CoverageReport, invocation: &Invocation) -> String {
         count(report.deals, "won deal"),
         table.render(&options)
     );
-    let mut columns =
-        vec![Column::text("rep"), Column::number("deals"), Column::number("whole brief")];
-    columns.extend(
-        report.questions.iter().map(|q| {
-            Column::number(q.question.map_or_else(|| "own".to_owned(), |n| format!("{n}.")))
-        }),
-    );
+    let mut columns = vec![
+        TableColumn::text("rep"),
+        TableColumn::number("deals"),
+        TableColumn::number("whole brief"),
+    ];
+    columns.extend(report.questions.iter().map(|q| {
+        TableColumn::number(q.question.map_or_else(|| "own".to_owned(), |n| format!("{n}.")))
+    }));
     let mut table = Table::new(columns);
     for rep in &report.by_rep {
         let mut cells = vec![rep.rep.clone(), rep.deals.to_string(), percent(&rep.whole_brief)];

@@ -10,7 +10,7 @@ use super::invocation::Invocation;
 use super::offered::Offered;
 use crate::finding::{Rule, RuleKind};
 use crate::report::Options;
-use crate::report::table::{Column, Table};
+use crate::report::table::{Table, TableColumn};
 
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
@@ -78,10 +78,10 @@ pub(super) fn list(arguments: &ListArguments, invocation: &Invocation) -> Result
     };
     let to_text = || {
         let mut table = Table::new([
-            Column::whole("rule"),
-            Column::text("severity"),
-            Column::text("checked by"),
-            Column::text("what it finds"),
+            TableColumn::whole("rule"),
+            TableColumn::text("severity"),
+            TableColumn::text("checked by"),
+            TableColumn::text("what it finds"),
         ]);
         for rule in &rules {
             table.row([rule.id, rule.severity.as_str(), kind(rule), rule.summary]);

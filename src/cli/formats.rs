@@ -56,12 +56,12 @@ impl Invocation {
 /// What is printed and what is written where. Never changes the exit code.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Formats {
-    wanted: Vec<(Wanted, Option<PathBuf>)>,
+    wanted: Vec<(WantedFormat, Option<PathBuf>)>,
 }
 
 /// A format that was named, or one that the file's name tells.
 #[derive(Debug, Clone)]
-enum Wanted {
+enum WantedFormat {
     Named(String),
     ByName,
 }
@@ -109,13 +109,13 @@ impl FromArgMatches for Formats {
             )
             .collect();
         given.sort_by_key(|(index, _)| *index);
-        let mut wanted: Vec<(Wanted, Option<PathBuf>)> = Vec::new();
+        let mut wanted: Vec<(WantedFormat, Option<PathBuf>)> = Vec::new();
         for (_, given) in given {
             match given {
-                Given::Format(name) => wanted.push((Wanted::Named(name), None)),
+                Given::Format(name) => wanted.push((WantedFormat::Named(name), None)),
                 Given::Output(path) => match wanted.last_mut() {
-                    Some((Wanted::Named(_), output @ None)) => *output = Some(path),
-                    _ => wanted.push((Wanted::ByName, Some(path))),
+                    Some((WantedFormat::Named(_), output @ None)) => *output = Some(path),
+                    _ => wanted.push((WantedFormat::ByName, Some(path))),
                 },
             }
         }
@@ -144,17 +144,17 @@ impl Formats {
         let mut checked = Vec::new();
         for (wanted, output) in &self.wanted {
             let format = match (wanted, output) {
-                (Wanted::Named(name), _) => {
+                (WantedFormat::Named(name), _) => {
                     name.parse::<Format>().map_err(|error| CliError::usage(error.to_string()))?
                 }
-                (Wanted::ByName, Some(path)) => Format::from_path(path).ok_or_else(|| {
+                (WantedFormat::ByName, Some(path)) => Format::from_path(path).ok_or_else(|| {
                     CliError::usage(format!(
                         "--output {}: the file name does not show the format",
                         path.display()
                     ))
                     .help("put --format before it")
                 })?,
-                (Wanted::ByName, None) => Format::Text,
+                (WantedFormat::ByName, None) => Format::Text,
             };
             let folder = output.as_deref().and_then(Path::parent);
             if let Some(folder) =

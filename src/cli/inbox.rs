@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use crate::intake::{Envelope, EventState, Inbox, Listed};
+use crate::intake::{Envelope, EventState, Inbox, ListedEvent};
 use crate::ledger::Ledger;
 use crate::model::{DocumentKind, count};
 use crate::report::{Options, table};
@@ -130,7 +130,7 @@ async fn find_all(
     inbox: &dyn Inbox,
     ids: &[String],
     invocation: &Invocation,
-) -> Result<Vec<Listed>, CliError> {
+) -> Result<Vec<ListedEvent>, CliError> {
     let mut found = Vec::new();
     for id in ids {
         found.push(inbox.find(id, invocation.now).await?);
@@ -168,11 +168,11 @@ async fn list(
         invocation.print(format!("{}\n", json!({"version": 1, "events": events})))?;
         return Ok(Exit::Clean);
     }
-    let columns = ["state", "provider", "event", "received"].map(table::Column::text);
+    let columns = ["state", "provider", "event", "received"].map(table::TableColumn::text);
     let rest = [
-        table::Column::number("tries"),
-        table::Column::text("due"),
-        table::Column::text("last problem"),
+        table::TableColumn::number("tries"),
+        table::TableColumn::text("due"),
+        table::TableColumn::text("last problem"),
     ];
     let mut table = table::Table::new(columns.into_iter().chain(rest));
     for event in &events {
@@ -213,7 +213,7 @@ fn why(state: EventState, envelope: &Envelope) -> Option<String> {
     held.map(|hold| hold.reason.clone()).or_else(ignored).or_else(problem)
 }
 
-fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, CliError> {
+fn show(event: &ListedEvent, json: bool, invocation: &Invocation) -> Result<Exit, CliError> {
     let envelope = event.envelope.as_ref().map_err(|error| CliError::from(error.clone()))?;
     let bytes = envelope.body.bytes().map_err(CliError::could_not)?;
     let body = String::from_utf8_lossy(&bytes);
@@ -257,7 +257,7 @@ fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, Cli
 fn done(
     action: &str,
     words: &str,
-    events: &[Listed],
+    events: &[ListedEvent],
     json: bool,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
@@ -281,7 +281,7 @@ fn done(
     Ok(Exit::Clean)
 }
 
-fn to_json(event: &Listed) -> Value {
+fn to_json(event: &ListedEvent) -> Value {
     let mut value = json!({
         "event": event.name.as_str(),
         "state": event.state.word(),

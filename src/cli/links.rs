@@ -20,7 +20,7 @@ use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Fields, LinkHandler, LinkRoute, ServiceMetrics};
+use crate::intake::{LinkHandler, LinkRoute, PostedFields, ServiceMetrics};
 use crate::link::LinkRole;
 use crate::model::{Key, Remarks};
 use crate::text::{is_address, one_line, quoted, terminal};
@@ -53,7 +53,7 @@ struct Make {
     key: String,
     /// Whose link
     #[arg(long = "as", value_name = "ROLE", value_enum)]
-    role: Role,
+    role: RoleArgument,
     /// How long it is valid [default: `valid_for` in the settings]
     #[arg(long, value_name = "DURATION")]
     valid_for: Option<HumanDuration>,
@@ -88,7 +88,7 @@ struct Revoke {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Role {
+enum RoleArgument {
     /// Accept, return, touch, assign, keep promises
     Csm,
     /// Answer what is missing
@@ -136,8 +136,8 @@ fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
         made.valid_for = valid_for.plain();
     }
     let role = match make.role {
-        Role::Csm => LinkRole::Csm,
-        Role::Rep => LinkRole::Rep,
+        RoleArgument::Csm => LinkRole::Csm,
+        RoleArgument::Rep => LinkRole::Rep,
     };
     let Some((url, grant)) = link(&made, &context, &key, role)? else {
         let at = role.pointer().trim_start_matches('/').replace('/', ".");
@@ -274,7 +274,7 @@ fn follow(mut keys: mpsc::UnboundedReceiver<Key>, parts: LedgerParts) -> Result<
 
 #[async_trait]
 impl LinkHandler for LedgerLinks {
-    async fn answer(&self, token: String, form: Option<Fields>) -> (u16, String) {
+    async fn answer(&self, token: String, form: Option<PostedFields>) -> (u16, String) {
         let invocation = Invocation { now: (self.clock)(), ..self.invocation.clone() };
         let push = self.push && form.is_some();
         let work = move || -> Result<LinkReply, CliError> {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
-use crate::config::{Config, FILE_NAME, Problem};
+use crate::config::{Config, ConfigProblem, FILE_NAME};
 use crate::crm::export::{Detail, ExportRoot, FileCrm, FileSettings, STANDARD_INPUT};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{
@@ -252,7 +252,7 @@ pub(super) fn uncommitted_settings(
     })
 }
 
-fn config_error(problems: &[Problem]) -> CliError {
+fn config_error(problems: &[ConfigProblem]) -> CliError {
     let count = crate::model::count(problems.len(), "problem");
     let mut error = CliError::usage(format!("{FILE_NAME} has {count}"));
     for problem in problems {

@@ -62,12 +62,12 @@ pub struct Arguments {
     fail_on: Vec<FailOn>,
     /// What to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: Format,
+    format: PlanFormat,
 }
 
 /// How a plan is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum PlanFormat {
     /// For people
     #[default]
     Text,
@@ -97,7 +97,7 @@ impl Arguments {
             months: MONTHS,
             last: LAST,
             fail_on: Vec::new(),
-            format: Format::default(),
+            format: PlanFormat::default(),
         }
     }
 }
@@ -106,9 +106,9 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let plan = make(arguments, invocation)?;
     let printed = match arguments.format {
-        Format::Text => text(&plan),
-        Format::Markdown => markdown_of(&plan),
-        Format::Json => {
+        PlanFormat::Text => text(&plan),
+        PlanFormat::Markdown => markdown_of(&plan),
+        PlanFormat::Json => {
             let json = serde_json::to_string(&plan);
             json.map_err(|error| CliError::could_not(error.to_string()))? + "\n"
         }

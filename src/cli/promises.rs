@@ -16,7 +16,7 @@ use super::open::{Ports, open};
 use super::people::PersonArguments;
 use super::when::When;
 use crate::model::count;
-use crate::report::table::{Column, Table};
+use crate::report::table::{Table, TableColumn};
 use crate::report::{Options, csv_table};
 use crate::text::shorten;
 use crate::workflow::{self, KeptPromise, Promise, WorkflowError};
@@ -63,12 +63,12 @@ enum PromisesFormat {
 #[derive(Debug, Subcommand)]
 enum PromisesCommand {
     /// Record that a promise was kept
-    Keep(Keep),
+    Keep(KeepArguments),
 }
 
 /// The arguments of `promises keep`.
 #[derive(Debug, Args)]
-struct Keep {
+struct KeepArguments {
     #[command(flatten)]
     person: PersonArguments,
     /// The promise's number, as `handoff promises` shows it
@@ -129,7 +129,7 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
     })
 }
 
-fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
+fn run_keep(keep: &KeepArguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let (context, key, at) = keep.person.open(invocation)?;
     let by = &keep.person.by;
     let kept = KeptPromise { at: at.unwrap_or(invocation.now), by: Some(by.clone()) };
@@ -200,13 +200,13 @@ fn to_text(promises: &[Promise], invocation: &Invocation) -> String {
         return "no promise matches\n".to_owned();
     }
     let mut table = Table::new([
-        Column::text("due"),
-        Column::text("state"),
-        Column::text("owner"),
-        Column::text("customer"),
-        Column::whole("handoff"),
-        Column::number("n"),
-        Column::text("promise"),
+        TableColumn::text("due"),
+        TableColumn::text("state"),
+        TableColumn::text("owner"),
+        TableColumn::text("customer"),
+        TableColumn::whole("handoff"),
+        TableColumn::number("n"),
+        TableColumn::text("promise"),
     ]);
     for promise in promises {
         table.row([

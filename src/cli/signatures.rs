@@ -8,7 +8,7 @@ use super::invocation::Invocation;
 use crate::audit::SignaturesInput;
 use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
-use crate::intake::{Completed, Unasked, completed_with_deals};
+use crate::intake::{Completed, UnaskedProvider, completed_with_deals};
 use crate::model::{Gap, Population, ProviderName, Signature, Window};
 use crate::workflow::{self, Context, DocumentDecision, decide_for_all};
 
@@ -103,15 +103,15 @@ fn within(signatures: Vec<Signature>, window: Window) -> Vec<Signature> {
     signatures.into_iter().filter(in_window).collect()
 }
 
-fn gap(title: &str, unasked: Unasked) -> Gap {
+fn gap(title: &str, unasked: UnaskedProvider) -> Gap {
     let what = format!("the completed documents of {title}");
     match unasked {
-        Unasked::NoApi => Gap {
+        UnaskedProvider::NoApi => Gap {
             what,
             why: "it has no API to ask".to_owned(),
             help: Some("Leave --signatures out, or take the provider out of `esign:`.".to_owned()),
         },
-        Unasked::NotSetUp(error) => {
+        UnaskedProvider::NotSetUp(error) => {
             Gap { what, why: error.to_string(), help: Some("Set it, and try again.".to_owned()) }
         }
     }

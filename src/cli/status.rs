@@ -15,7 +15,7 @@ use super::when::When;
 use crate::brief::{Event, TouchEvidence};
 use crate::model::count;
 use crate::report::Options;
-use crate::report::table::{Column, Table};
+use crate::report::table::{Table, TableColumn};
 use crate::time::describe_seconds;
 use crate::workflow::{self, Horizon, Standing, StatusRow, WorkflowError};
 
@@ -104,12 +104,12 @@ fn list(rows: &[StatusRow], none: &str, zone: Tz, invocation: &Invocation) -> St
         return format!("{none}\n");
     }
     let mut table = Table::new([
-        Column::whole("handoff"),
-        Column::text("customer"),
-        Column::text("csm"),
-        Column::text("state"),
-        Column::text("first touch due"),
-        Column::number("missing"),
+        TableColumn::whole("handoff"),
+        TableColumn::text("customer"),
+        TableColumn::text("csm"),
+        TableColumn::text("state"),
+        TableColumn::text("first touch due"),
+        TableColumn::number("missing"),
     ]);
     for row in rows {
         table.row([

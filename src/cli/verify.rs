@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use crate::ledger::Line;
+use crate::ledger::ChosenParents;
 use crate::model::count;
 use crate::workflow::{self, CheckpointChain, Strictness};
 
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         tsa_trust: tsa_trust.as_deref(),
     };
     let mut chain = workflow::read_chain(&context.ledger, invocation.now, strictness)?;
-    chain.compare(&context.ledger, &Line::default(), head);
+    chain.compare(&context.ledger, &ChosenParents::default(), head);
     let notes: Vec<&String> = chain.unchecked.iter().chain(&chain.notes).collect();
     for note in &notes {
         invocation.warn(format!("warning: {note}"));

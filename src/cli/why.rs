@@ -13,9 +13,9 @@ use crate::brief::{SourceKind, in_one_line};
 use crate::esign::Providers;
 use crate::model::{DocumentId, SignatureEvent};
 use crate::report::Options;
-use crate::report::table::{Column, Table};
+use crate::report::table::{Table, TableColumn};
 use crate::text::{nearest, one_line, quoted, shorten, terminal};
-use crate::workflow::{self, AskedDocuments, Context, SourcedAnswer, Unasked, Why};
+use crate::workflow::{self, AskedDocuments, Context, SourcedAnswer, UnaskedDocument, Why};
 
 /// The arguments of `why`.
 #[derive(Debug, Args)]
@@ -90,7 +90,7 @@ async fn ask_providers(
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let mut asked = AskedDocuments::new();
     for (name, id) in why.documents() {
-        let unasked = |why: String, is_gap: bool| Err(Unasked { why, is_gap });
+        let unasked = |why: String, is_gap: bool| Err(UnaskedDocument { why, is_gap });
         let provider = providers.configured().find(|provider| provider.name() == name);
         let said = match provider.map(|provider| provider.fetcher(&secrets, context.config.limits))
         {
@@ -113,8 +113,9 @@ fn overview(why: &Why, invocation: &Invocation) -> String {
     let is_checked =
         why.answers.iter().any(|answer| answer.now.is_some() || answer.not_asked.is_some());
     let titles = ["answer", "from", "now"].into_iter().take(if is_checked { 3 } else { 2 });
-    let mut table =
-        Table::new(std::iter::once(Column::whole("field")).chain(titles.map(Column::text)));
+    let mut table = Table::new(
+        std::iter::once(TableColumn::whole("field")).chain(titles.map(TableColumn::text)),
+    );
     for answer in &why.answers {
         let mut from = origin(answer);
         let mut reads = answer.source.reads.keys();

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 
-pub use crate::settings::{DocumentKind, Problem};
+pub use crate::settings::{ConfigProblem, DocumentKind};
 pub use reminders::{Channel, Due, Offset, Recipient, ReminderRule};
 pub use team::{Assign, Csm, Lead, Routing, Team};
 pub use written::{AuditClock, CONFIG_SCHEMA, TestDocuments, TouchProof};
@@ -189,11 +189,13 @@ impl Config {
     ///
     /// # Errors
     /// Every problem at once, in the order of the file.
-    pub fn parse(source: &[u8]) -> Result<Self, Vec<Problem>> {
-        let root = read(source).map_err(|error| vec![Problem::from(error)])?;
+    pub fn parse(source: &[u8]) -> Result<Self, Vec<ConfigProblem>> {
+        let root = read(source).map_err(|error| vec![ConfigProblem::from(error)])?;
         if root.as_map().is_none() {
             let message = "the configuration is a mapping that begins with `version: 1`";
-            return Err(vec![Problem::at(root.span, message).help("`handoff init` creates one")]);
+            return Err(vec![
+                ConfigProblem::at(root.span, message).help("`handoff init` creates one"),
+            ]);
         }
         if let Some(version) = root.get("version")
             && let Value::Number(number) = &version.value
@@ -204,7 +206,7 @@ impl Config {
                 "the settings are of version {number}, and this version of handoff knows version 1"
             );
             let help = "install the version of handoff that they are for, or a later one (docs/versions.md); `handoff --version` says which this is";
-            return Err(vec![Problem::at(version.span, message).help(help)]);
+            return Err(vec![ConfigProblem::at(version.span, message).help(help)]);
         }
         let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
         let written = read_whole::<Written>(&rest, &mut problems);
@@ -225,7 +227,7 @@ impl Config {
         esign: EsignConfig,
         crm: CrmConfig,
         deliver: DeliverConfig,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<ConfigProblem>,
     ) -> Self {
         let own_fields = entries(node, "brief");
         let map = written.map.as_ref().map(|map| map.value.clone());
@@ -287,8 +289,8 @@ impl Config {
     /// brief: fields that `brief:` fills or reads, and that rules under
     /// `team.assign` read.
     #[must_use]
-    pub fn check(&self, schema: &Schema) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = self
+    pub fn check(&self, schema: &Schema) -> Vec<ConfigProblem> {
+        let mut problems: Vec<ConfigProblem> = self
             .mapping
             .check(schema)
             .into_iter()
@@ -307,7 +309,7 @@ impl Config {
     /// The properties of a deal that the company's own lines and rules read and
     /// that an export with these columns does not have.
     #[must_use]
-    pub fn check_columns(&self, columns: &[String]) -> Vec<Problem> {
+    pub fn check_columns(&self, columns: &[String]) -> Vec<ConfigProblem> {
         let known: BTreeSet<String> = columns.iter().map(|name| fold_property(name)).collect();
         let own = self.provider_documents.iter().flat_map(|(_, rules)| rules);
         let documents =
@@ -319,24 +321,24 @@ impl Config {
             for name in read.deal.iter().filter(|name| !known.contains(&fold_property(name))) {
                 let message = format!("`deal.properties.{name}`: the export has no such column");
                 let names = columns.iter().map(String::as_str);
-                problems.push(Problem::at(span, message).help(did_you_mean(name, names)));
+                problems.push(ConfigProblem::at(span, message).help(did_you_mean(name, names)));
             }
         }
         in_order(problems)
     }
 }
 
-fn mapping_problem(found: MappingProblem, base: Span) -> Problem {
-    let problem = Problem::at(found.span.unwrap_or(base), found.message);
-    Problem { help: found.help, ..problem }
+fn mapping_problem(found: MappingProblem, base: Span) -> ConfigProblem {
+    let problem = ConfigProblem::at(found.span.unwrap_or(base), found.message);
+    ConfigProblem { help: found.help, ..problem }
 }
 
-fn expression_problem(span: Span, error: ExpressionError) -> Problem {
-    Problem { help: error.help, ..Problem::at(span, error.message) }
+fn expression_problem(span: Span, error: ExpressionError) -> ConfigProblem {
+    ConfigProblem { help: error.help, ..ConfigProblem::at(span, error.message) }
 }
 
 /// Problems in the order of the file, each once.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+fn in_order(mut problems: Vec<ConfigProblem>) -> Vec<ConfigProblem> {
     problems.sort_by_key(|problem| (problem.line, problem.column));
     let mut seen = BTreeSet::new();
     problems.retain(|problem| seen.insert((problem.line, problem.column, problem.message.clone())));
@@ -345,7 +347,7 @@ fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 
 /// A value whose shape was checked; what cannot be read is left out, so that
 /// everything else is checked, too.
-fn read_whole<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> Option<T> {
+fn read_whole<T: DeserializeOwned>(node: &Node, problems: &mut Vec<ConfigProblem>) -> Option<T> {
     let (value, found) = read_checked(node);
     problems.extend(found);
     value
@@ -355,8 +357,8 @@ fn read_whole<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> 
 fn section<T: Default>(
     root: &Node,
     key: &str,
-    read: fn(&Node) -> Result<T, Vec<Problem>>,
-    problems: &mut Vec<Problem>,
+    read: fn(&Node) -> Result<T, Vec<ConfigProblem>>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> T {
     let Some(node) = root.get(key).filter(|node| node.value != Value::Null) else {
         return T::default();
@@ -376,7 +378,7 @@ fn entries(root: &Node, key: &str) -> Vec<Entry> {
 fn compile(
     written: &Located<String>,
     names: Option<&[&str]>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Option<Expression> {
     let expression = match Expression::compile(&written.value) {
         Ok(expression) => expression,
@@ -393,7 +395,7 @@ fn compile(
 
 fn document_rules(
     written: &[DocumentRule],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Vec<CompiledDocumentRule> {
     let mut rules = Vec::new();
     for rule in written {
@@ -409,7 +411,7 @@ fn document_rules(
     rules
 }
 
-fn layout(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> String {
+fn layout(written: Option<Located<String>>, problems: &mut Vec<ConfigProblem>) -> String {
     let default = "%Y/%m".to_owned();
     let Some(Located { value: pattern, span }) = written else { return default };
     let valid = chrono::format::StrftimeItems::new(&pattern)
@@ -424,7 +426,7 @@ fn layout(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Stri
         return pattern;
     }
     problems.push(
-        Problem::at(
+        ConfigProblem::at(
             span,
             "`layout` is a strftime pattern of folders, such as \"%Y/%m\" or \"%Y/%m/%d\"",
         )
@@ -434,7 +436,7 @@ fn layout(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Stri
 }
 
 /// A branch's name, after the rules of `git check-ref-format --branch`.
-fn branch(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Option<String> {
+fn branch(written: Option<Located<String>>, problems: &mut Vec<ConfigProblem>) -> Option<String> {
     let Located { value: name, span } = written?;
     let parts_fit = name
         .split('/')
@@ -450,13 +452,16 @@ fn branch(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Opti
         && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c));
     if !fits {
         problems.push(
-            Problem::at(span, format!("`branch`: {} is not the name of a branch", quoted(&name)))
-                .help("write the name alone, such as main, without refs/heads/ or origin/"),
+            ConfigProblem::at(
+                span,
+                format!("`branch`: {} is not the name of a branch", quoted(&name)),
+            )
+            .help("write the name alone, such as main, without refs/heads/ or origin/"),
         );
     } else if name.starts_with("refs/") {
         let short = name.trim_start_matches("refs/").trim_start_matches("heads/");
         problems.push(
-            Problem::at(span, "`branch` is the name of a branch, not a ref")
+            ConfigProblem::at(span, "`branch` is the name of a branch, not a ref")
                 .help(format!("write {short}")),
         );
     }
@@ -467,7 +472,7 @@ fn mapping(
     own: &[Entry],
     base: Option<&Located<String>>,
     of_crm: BaseMapping,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Mapping {
     let overrides: Vec<_> = own
         .iter()
@@ -484,8 +489,11 @@ fn mapping(
     if let (None, Some(base)) = (chosen, base) {
         let names: Vec<_> = base_mappings().map(|known| known.name).collect();
         problems.push(
-            Problem::at(base_span, format!("there is no default mapping {}", quoted(&base.value)))
-                .help(format!("one of {}", names.join(", "))),
+            ConfigProblem::at(
+                base_span,
+                format!("there is no default mapping {}", quoted(&base.value)),
+            )
+            .help(format!("one of {}", names.join(", "))),
         );
     }
     match Mapping::compile(chosen.as_ref(), &overrides) {
@@ -502,12 +510,12 @@ fn mapping(
 fn duration(
     written: Option<&Located<HumanDuration>>,
     default: HumanDuration,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> HumanDuration {
     let Some(Located { value, span }) = written else { return default };
     if value.is_zero() {
         problems.push(
-            Problem::at(*span, "a duration of zero: expected one such as 24h, 90m or 2d")
+            ConfigProblem::at(*span, "a duration of zero: expected one such as 24h, 90m or 2d")
                 .help(format!("leave the setting out for the default, {default}")),
         );
     }
@@ -515,13 +523,13 @@ fn duration(
 }
 
 /// The limits of APIs, and that of the ledger's remote.
-fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> (Limits, Duration) {
+fn limits(written: WrittenLimits, problems: &mut Vec<ConfigProblem>) -> (Limits, Duration) {
     let default = Limits::default();
     let mut one = |written: Option<Located<HumanDuration>>, name: &str, help: &str| {
         let written = written?;
         if written.value.plain() > HumanDuration::hours(1).plain() {
             let message = format!("`limits.{name}` is at most an hour");
-            problems.push(Problem::at(written.span, message).help(help));
+            problems.push(ConfigProblem::at(written.span, message).help(help));
         }
         Some(duration(Some(&written), HumanDuration::seconds(30), problems))
     };
@@ -538,7 +546,7 @@ fn first_touch(
     written: WrittenFirstTouch,
     zone: Option<Tz>,
     root: &Node,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> FirstTouchLimit {
     let within = duration(written.within.as_ref(), HumanDuration::hours(24), problems);
     let calendar = written.calendar.and_then(|written| calendar(written, zone, root, problems));
@@ -549,13 +557,13 @@ fn calendar(
     written: Located<CalendarConfig>,
     zone: Option<Tz>,
     root: &Node,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Option<Calendar> {
     let Located { value: mut calendar, span } = written;
     if calendar.timezone.is_empty() {
         let Some(zone) = zone else {
             problems.push(
-                Problem::at(span, "`first_touch.calendar` needs `timezone`")
+                ConfigProblem::at(span, "`first_touch.calendar` needs `timezone`")
                     .help("set it there, or set `timezone:` at the top level of the file"),
             );
             return None;
@@ -571,7 +579,7 @@ fn calendar(
         let field = node.and_then(|node| node.get(problem.field));
         let entry = problem.index.and_then(|index| field?.as_list()?.get(index));
         let span = entry.or(field).map_or(span, |node| node.span);
-        problems.push(Problem::at(span, problem.message));
+        problems.push(ConfigProblem::at(span, problem.message));
     }
     None
 }

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::Problem;
+use super::ConfigProblem;
 use super::reminders::is_address;
 use crate::brief::Expression;
 use crate::model::is_same_person;
@@ -200,7 +200,7 @@ impl JsonSchema for To {
 
 impl WrittenTeam {
     /// What is meant; problems are added to the list.
-    pub(super) fn check(self, problems: &mut Vec<Problem>) -> Team {
+    pub(super) fn check(self, problems: &mut Vec<ConfigProblem>) -> Team {
         let mut team = Team {
             csms: self.csms.iter().map(|csm| csm.value.clone()).collect(),
             ..Team::default()
@@ -210,8 +210,11 @@ impl WrittenTeam {
             let twice = csm.value.words().find(|word| earlier.iter().any(|other| other.is(word)));
             if let Some(word) = twice {
                 problems.push(
-                    Problem::at(csm.span, format!("`{word}` means two people under team.csms"))
-                        .help("give each person names of their own, or remove one entry"),
+                    ConfigProblem::at(
+                        csm.span,
+                        format!("`{word}` means two people under team.csms"),
+                    )
+                    .help("give each person names of their own, or remove one entry"),
                 );
             }
             if let Some(lead) = &csm.value.lead
@@ -229,7 +232,7 @@ impl WrittenTeam {
                 && !matches!(&rule.value.to.value, To(WordOrList::Word(word)) if word == "same_customer");
             if always && index < last {
                 problems.push(
-                    Problem::at(
+                    ConfigProblem::at(
                         rule.span,
                         "the rules after this one are never reached: it takes every handoff",
                     )
@@ -247,7 +250,7 @@ impl WrittenTeam {
                 && !is_login(&word.value)
             {
                 problems.push(
-                    Problem::at(
+                    ConfigProblem::at(
                         word.span,
                         format!(
                             "{} is neither a GitHub login nor an e-mail address",
@@ -266,7 +269,11 @@ impl WrittenTeam {
 }
 
 impl Team {
-    fn rule(&self, written: Located<WrittenAssign>, problems: &mut Vec<Problem>) -> Option<Assign> {
+    fn rule(
+        &self,
+        written: Located<WrittenAssign>,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<Assign> {
         let Located { value: written, span } = written;
         let span = written.when.as_ref().map_or(span, |when| when.span);
         let when = match written.when {
@@ -298,7 +305,7 @@ impl Team {
         Some(Assign { when, span, to })
     }
 
-    fn index_of(&self, word: &str, span: Span, problems: &mut Vec<Problem>) -> Option<usize> {
+    fn index_of(&self, word: &str, span: Span, problems: &mut Vec<ConfigProblem>) -> Option<usize> {
         let index = self.find(word);
         if index.is_none() {
             problems.push(self.not_listed(word, span));
@@ -306,8 +313,9 @@ impl Team {
         index
     }
 
-    fn not_listed(&self, word: &str, span: Span) -> Problem {
-        let problem = Problem::at(span, format!("{} is not listed under team.csms", quoted(word)));
+    fn not_listed(&self, word: &str, span: Span) -> ConfigProblem {
+        let problem =
+            ConfigProblem::at(span, format!("{} is not listed under team.csms", quoted(word)));
         if self.csms.is_empty() {
             return problem.help("list the people under `team: {csms: […]}` first");
         }

@@ -31,7 +31,7 @@ pub(super) struct Written {
     /// The version of this format: `1`.
     #[expect(dead_code, reason = "that it is 1 is all there is to know")]
     #[schemars(required)]
-    version: Option<Version>,
+    version: Option<FormatVersion>,
     /// The strftime pattern of the folders below `briefs/`. Default `%Y/%m`.
     pub layout: Option<Located<String>>,
     /// The ledger's branch. Absent: the branch that the repository's HEAD names.
@@ -132,9 +132,9 @@ impl Chat {
 
 /// The format's version; other versions are refused by the schema.
 #[derive(Debug, Deserialize)]
-struct Version(#[expect(dead_code, reason = "always 1")] u8);
+struct FormatVersion(#[expect(dead_code, reason = "always 1")] u8);
 
-impl JsonSchema for Version {
+impl JsonSchema for FormatVersion {
     fn inline_schema() -> bool {
         true
     }

@@ -9,7 +9,7 @@ use crate::model::{Deal, DealId, Outcome};
 use crate::text::{html, quoted};
 
 /// What the settings of a CRM permit.
-pub(super) struct Policy<'a> {
+pub(super) struct ClosedWonPolicy<'a> {
     /// The CRM for people, `HubSpot`.
     pub(super) vendor: &'static str,
     /// Whether it may be written to: the setting `update_closed_won`.
@@ -20,7 +20,7 @@ pub(super) struct Policy<'a> {
 
 /// What a CRM does to keep a signed deal true.
 #[async_trait]
-pub(super) trait Target: Sync {
+pub(super) trait ClosedWonTarget: Sync {
     /// The deal as it is now; its own record is enough.
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError>;
 
@@ -41,8 +41,8 @@ pub(super) trait Target: Sync {
 /// `Refused`, for a deal that contradicts its signature or that the CRM's own
 /// rules keep back; and whatever the CRM answers.
 pub(super) async fn keep(
-    target: &dyn Target,
-    policy: &Policy<'_>,
+    target: &dyn ClosedWonTarget,
+    policy: &ClosedWonPolicy<'_>,
     signed: &Signed<'_>,
 ) -> Result<ClosedWonUpdate, CrmError> {
     let Signed { id, signed_at, brief_url, is_contract } = *signed;
@@ -69,7 +69,7 @@ pub(super) async fn keep(
 }
 
 /// An error for a deal in a stage from which none is moved.
-fn allowed(deal: &Deal, policy: &Policy<'_>) -> Result<(), CrmError> {
+fn allowed(deal: &Deal, policy: &ClosedWonPolicy<'_>) -> Result<(), CrmError> {
     let from = policy.from;
     let id = ["dealstage", "stage_id", "StageName"].iter().find_map(|n| deal.properties.get(*n));
     let id = id.and_then(crate::crm::failure::cursor);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::brief::{BaseMapping, Expression};
 use crate::model::{Deal, DealId, Properties, ReferenceRule, Secrets};
-use crate::settings::{Problem, SettingsReader};
+use crate::settings::{ConfigProblem, SettingsReader};
 use crate::text::did_you_mean;
 use crate::webhook::{Rejection, Request, Route, RouteNames};
 use crate::yaml::{self, Node, Span};
@@ -84,7 +84,7 @@ impl CrmConfig {
     ///
     /// # Errors
     /// Every problem: an unknown CRM, a second one, and what is wrong in its settings.
-    pub fn read(node: &Node) -> Result<Self, Vec<Problem>> {
+    pub fn read(node: &Node) -> Result<Self, Vec<ConfigProblem>> {
         if node.value == yaml::Value::Null {
             return Ok(Self::default());
         }
@@ -92,22 +92,25 @@ impl CrmConfig {
         let list = names().collect::<Vec<_>>().join(", ");
         let Some(entries) = node.as_map() else {
             return Err(vec![
-                Problem::at(node.span, "expected a CRM with its settings, such as `hubspot: {}`")
-                    .help(format!("the CRMs are {list}")),
+                ConfigProblem::at(
+                    node.span,
+                    "expected a CRM with its settings, such as `hubspot: {}`",
+                )
+                .help(format!("the CRMs are {list}")),
             ]);
         };
         let (mut problems, mut read, mut reads) = (Vec::new(), None, None);
         for (at, entry) in entries.iter().enumerate() {
             let Some(row) = CRMS.iter().find(|row| row.name == entry.key) else {
                 problems.push(
-                    Problem::at(entry.key_span, format!("unknown CRM `{}`", entry.key))
+                    ConfigProblem::at(entry.key_span, format!("unknown CRM `{}`", entry.key))
                         .help(did_you_mean(&entry.key, names())),
                 );
                 continue;
             };
             if at > 0 {
                 problems.push(
-                    Problem::at(
+                    ConfigProblem::at(
                         entry.key_span,
                         format!("a second CRM `{}` beside `{}`", row.name, entries[0].key),
                     )
@@ -116,7 +119,7 @@ impl CrmConfig {
             }
             if entry.node.value == yaml::Value::Null {
                 problems.push(
-                    Problem::at(entry.key_span, format!("`{}` has no settings", row.name))
+                    ConfigProblem::at(entry.key_span, format!("`{}` has no settings", row.name))
                         .help(format!("write `{}: {{}}` to take the defaults", row.name)),
                 );
                 continue;
@@ -130,7 +133,7 @@ impl CrmConfig {
                             reads = Some((expression.properties().clone(), span))
                         }
                         Some(Err((message, help))) => {
-                            problems.push(Problem::at(span, message).help(help));
+                            problems.push(ConfigProblem::at(span, message).help(help));
                         }
                         None => {}
                     }

@@ -11,11 +11,11 @@ use super::closed_won::dated_ahead;
 use super::failure::Failure;
 use super::{CrmError, Progress};
 use crate::http::{Page, PageWalk};
-use crate::model::{CrmName, Deal, Evidence, Gap, Person, Population, Source};
+use crate::model::{CrmName, Deal, Evidence, Gap, Person, Population, Remarks, Source};
 
 /// Where pages come from: a CRM's own way of naming them.
 #[async_trait]
-pub(super) trait Pages: Sync {
+pub(super) trait PageSource: Sync {
     /// The CRM for people: `HubSpot`.
     fn crm(&self) -> &'static str;
 
@@ -27,7 +27,7 @@ pub(super) trait Pages: Sync {
 ///
 /// # Errors
 /// When it cannot be read whole.
-pub(super) async fn whole(pages: &dyn Pages, first: String) -> Result<Vec<Value>, Failure> {
+pub(super) async fn whole(pages: &dyn PageSource, first: String) -> Result<Vec<Value>, Failure> {
     let mut records = Vec::new();
     let mut walk = PageWalk::new(first);
     while let Some(at) = walk.next() {
@@ -41,7 +41,7 @@ pub(super) async fn whole(pages: &dyn Pages, first: String) -> Result<Vec<Value>
 
 /// Records that are asked for together.
 #[async_trait]
-pub(super) trait Batch: Sync {
+pub(super) trait RecordBatch: Sync {
     type Item: Send;
 
     /// What there is of this part, in its order.
@@ -51,7 +51,7 @@ pub(super) trait Batch: Sync {
 /// Reads so many records at once. A part whose answer fails because of what it
 /// is about is halved, until the record that it fails for is alone: the others
 /// are read.
-pub(super) async fn in_parts<B: Batch>(
+pub(super) async fn in_parts<B: RecordBatch>(
     batch: &B,
     count: usize,
     at_once: usize,
@@ -126,7 +126,7 @@ pub(super) type Keep<'a> =
 pub(super) struct Reading {
     hash: Sha256,
     pub(super) gaps: Vec<Gap>,
-    pub(super) remarks: Vec<String>,
+    pub(super) remarks: Remarks,
     pub(super) rows: usize,
 }
 
@@ -159,7 +159,7 @@ impl Reading {
     /// nothing can be read at all; what `keep` cannot use in `Err`.
     pub(super) async fn pages(
         &mut self,
-        pages: &dyn Pages,
+        pages: &dyn PageSource,
         first: String,
         what: &str,
         progress: &dyn Progress,

@@ -35,32 +35,32 @@ impl RequestedProperties {
     }
 
     /// What one deal is read with: all that a brief asks.
-    pub(super) fn of_deal(&self) -> Selection {
-        Selection { named: self.own.clone(), if_there: self.mapping.clone() }
+    pub(super) fn of_deal(&self) -> PropertySelection {
+        PropertySelection { named: self.own.clone(), if_there: self.mapping.clone() }
     }
 
     /// What each deal of a population is read with: what `scope` asks, and the
     /// deal's own properties that the company named, since one of them may hold
     /// the signed document's id. Companies, people and products cost requests
     /// for each hundred deals, and an audit does without them where it can.
-    pub(super) fn of_population(&self) -> Selection {
+    pub(super) fn of_population(&self) -> PropertySelection {
         let mut named = self.scope.clone();
         named.deal.extend(self.own.deal.iter().cloned());
         let if_there = Properties { deal: self.compared.clone(), ..Properties::default() };
-        Selection { named, if_there }
+        PropertySelection { named, if_there }
     }
 }
 
 /// What to read: by force, and where it is there.
 #[derive(Debug, Clone)]
-pub(super) struct Selection {
+pub(super) struct PropertySelection {
     named: Properties,
     if_there: Properties,
 }
 
 /// Who knows which properties a CRM has.
 #[async_trait]
-pub(super) trait Known: Sync {
+pub(super) trait KnownProperties: Sync {
     /// The CRM and its records for people: `HubSpot`, `companies`.
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str);
 
@@ -68,7 +68,7 @@ pub(super) trait Known: Sync {
     async fn names(&self, kind: RecordKind) -> Result<Option<BTreeSet<String>>, Failure>;
 }
 
-impl Selection {
+impl PropertySelection {
     /// The same, for a CRM that gives these kinds of records whole anyway:
     /// only what somebody named is looked for.
     pub(super) fn whole(mut self, kinds: &[RecordKind]) -> Self {
@@ -81,7 +81,10 @@ impl Selection {
     ///
     /// # Errors
     /// When the CRM cannot be asked, or does not have what was named.
-    pub(super) async fn resolve(&self, known: &dyn Known) -> Result<Properties, CrmError> {
+    pub(super) async fn resolve(
+        &self,
+        known: &dyn KnownProperties,
+    ) -> Result<Properties, CrmError> {
         let mut found = Properties::default();
         for kind in RecordKind::ALL {
             let none = BTreeSet::new();
@@ -98,7 +101,7 @@ impl Selection {
                 into.extend(named.union(if_there).cloned());
                 continue;
             };
-            let names = Names::of(&names);
+            let names = PropertyNames::of(&names);
             let missing: Vec<&str> =
                 named.iter().filter(|n| names.spelled(n).is_empty()).map(String::as_str).collect();
             if let Some(first) = missing.first() {
@@ -119,12 +122,12 @@ impl Selection {
 }
 
 /// The names that a CRM has, also as a mapping's `property()` compares them.
-pub(super) struct Names<'a> {
+pub(super) struct PropertyNames<'a> {
     all: &'a BTreeSet<String>,
     folded: BTreeMap<String, Vec<&'a String>>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> PropertyNames<'a> {
     pub(super) fn of(all: &'a BTreeSet<String>) -> Self {
         let mut folded: BTreeMap<String, Vec<&String>> = BTreeMap::new();
         for name in all {
@@ -173,7 +176,10 @@ pub(super) fn may_read(what: String, read: Result<(), CrmError>) -> Check {
 
 /// The properties that the configuration names, against those that are there:
 /// of the deal, and of the records beside it where any of them is read.
-pub(super) async fn check_properties(known: &dyn Known, named: &Properties) -> Vec<Check> {
+pub(super) async fn check_properties(
+    known: &dyn KnownProperties,
+    named: &Properties,
+) -> Vec<Check> {
     let mut checks = Vec::new();
     for kind in RecordKind::ALL {
         let Some(requested) = named.of(kind) else { continue };
@@ -194,7 +200,7 @@ pub(super) async fn check_properties(known: &dyn Known, named: &Properties) -> V
                 continue;
             }
         };
-        let names = Names::of(&names);
+        let names = PropertyNames::of(&names);
         let missing: Vec<&String> =
             requested.iter().filter(|name| names.spelled(name).is_empty()).collect();
         if missing.is_empty() {

@@ -72,7 +72,7 @@ struct Email {
     from: Mailbox,
     list: Vec<Mailbox>,
     settings: EmailSettings,
-    server: Server,
+    server: MailServer,
     /// What went out in this run, so that a retry for one person is none for
     /// the others.
     sent: Mutex<BTreeSet<String>>,
@@ -125,7 +125,7 @@ fn channel(
     let from = mailbox("from", &settings.from);
     let list = settings.list.iter().filter_map(|address| mailbox("list", address)).collect();
     let server = match secrets.get("SMTP_URL") {
-        Some(url) => Server::parse(&url).map_err(|problem| problems.push(problem)).ok(),
+        Some(url) => MailServer::parse(&url).map_err(|problem| problems.push(problem)).ok(),
         None => {
             problems.push("set SMTP_URL, such as smtps://user:password@smtp.example.com".into());
             None
@@ -147,7 +147,7 @@ fn generated() -> HeaderValue {
 }
 
 /// The server behind `SMTP_URL`.
-struct Server {
+struct MailServer {
     host: String,
     port: u16,
     tls: Tls,
@@ -156,13 +156,13 @@ struct Server {
 }
 
 /// A connection to the server, signed in.
-struct Connection {
+struct MailConnection {
     smtp: AsyncSmtpConnection,
     /// What it goes through where there is a proxy.
     forwarder: Option<Forwarder>,
 }
 
-impl Server {
+impl MailServer {
     /// Without encryption on loopback only.
     fn parse(secret: &SecretString) -> Result<Self, String> {
         let url = Url::parse(secret.expose_secret())
@@ -211,7 +211,7 @@ impl Server {
 
     /// Connects and signs in, through a proxy where one counts for the server.
     /// Nothing was sent where this fails.
-    async fn connect(&self) -> Result<Connection, DeliveryError> {
+    async fn connect(&self) -> Result<MailConnection, DeliveryError> {
         let forwarder =
             Forwarder::to(&self.host, self.port, PROXY_TIME).await.map_err(|error| {
                 DeliveryError::transient(format!("loopback, on the way to the proxy: {error}"))
@@ -222,7 +222,7 @@ impl Server {
         };
         let greeted = self.greet(forwarder.as_ref().map(Forwarder::address));
         let error = match tokio::time::timeout(CONNECT_TIME, greeted).await {
-            Ok(Ok(smtp)) => return Ok(Connection { smtp, forwarder }),
+            Ok(Ok(smtp)) => return Ok(MailConnection { smtp, forwarder }),
             Ok(Err(error)) => error,
             Err(_) => {
                 let time = CONNECT_TIME.as_secs();
@@ -272,7 +272,7 @@ impl Server {
     }
 }
 
-impl Connection {
+impl MailConnection {
     /// Hands one mail over.
     async fn send(&mut self, mail: &Message) -> Result<(), DeliveryError> {
         let bytes = mail.formatted();
@@ -472,7 +472,7 @@ impl Email {
     /// The same over one connection, or another where it was ended.
     async fn send_over(
         &self,
-        connection: &mut Option<Connection>,
+        connection: &mut Option<MailConnection>,
         outgoing: Outgoing<'_>,
         groups: &[Addressees],
         remarks: &mut Remarks,

@@ -17,7 +17,7 @@ use crate::text;
 
 /// One product's incoming webhooks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chat {
+pub(super) struct ChatProduct {
     /// The `via` of its events.
     pub via: &'static str,
     /// In messages: `the Slack webhook`.
@@ -36,7 +36,7 @@ pub(super) struct Chat {
 
 /// Posts each message, at most once unless told to repeat.
 pub(super) struct IncomingWebhook {
-    chat: Chat,
+    chat: ChatProduct,
     client: Client,
     /// The path and query of the URL; the client is for its host alone.
     path: String,
@@ -44,7 +44,7 @@ pub(super) struct IncomingWebhook {
 }
 
 impl IncomingWebhook {
-    pub(super) fn new(chat: Chat, repeat: bool, url: &SecretString) -> Result<Self, String> {
+    pub(super) fn new(chat: ChatProduct, repeat: bool, url: &SecretString) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", chat.secret);
         let mut host = Url::parse(url.expose_secret()).map_err(|error| told(&error))?;
         let mut path = host.path().to_owned();
@@ -124,7 +124,7 @@ impl MessageChannel for IncomingWebhook {
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
-        let Chat { via, secret, better, .. } = self.chat;
+        let ChatProduct { via, secret, better, .. } = self.chat;
         vec![Check::warning(
             format!("{via}: webhook"),
             format!(

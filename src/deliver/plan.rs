@@ -299,9 +299,9 @@ fn state(
     if wanted.event == EventKind::Welcomed && !circumstances.customer_is_named {
         return DeliveryState::Settled(Settled::NoCustomer);
     }
-    let failures: Vec<(DateTime<Utc>, Failure)> = events
+    let failures: Vec<(DateTime<Utc>, RecordedFailure)> = events
         .iter()
-        .filter_map(|event| Some((event.at, Failure::read(event)?)))
+        .filter_map(|event| Some((event.at, RecordedFailure::read(event)?)))
         .filter(|(_, failure)| {
             failure.missing == wanted.event.as_str() && failure.via == wanted.via
         })
@@ -334,7 +334,7 @@ const UNCLEAR: &str = "unclear: ";
 /// What a `delivery_failed` event says: `via` is the sink, `ref` the event
 /// that is missing, and `reason` begins with the class of the failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Failure {
+struct RecordedFailure {
     /// The event that is missing, with what tells it apart: `reminded:first_touch-4h.csm`.
     missing: String,
     via: String,
@@ -342,7 +342,7 @@ struct Failure {
     reason: String,
 }
 
-impl Failure {
+impl RecordedFailure {
     /// Reads a `delivery_failed` event; `None` for any other.
     fn read(event: &Event) -> Option<Self> {
         if event.event != EventKind::DeliveryFailed {
@@ -372,7 +372,7 @@ impl Failure {
 /// The deliveries that failed and were not made since: the last failure of each.
 pub fn open_failures(timeline: &Timeline) -> impl Iterator<Item = &Event> {
     let events = &timeline.events;
-    let is_open = |(at, failure): &(usize, Failure)| {
+    let is_open = |(at, failure): &(usize, RecordedFailure)| {
         let mut after = events[at + 1..].iter();
         !after.any(|event| {
             failure.is_made_good(event)
@@ -381,7 +381,8 @@ pub fn open_failures(timeline: &Timeline) -> impl Iterator<Item = &Event> {
                     && event.reference.as_deref() == Some(&*failure.missing)
         })
     };
-    let failed = events.iter().enumerate().filter_map(|(at, it)| Some((at, Failure::read(it)?)));
+    let failed =
+        events.iter().enumerate().filter_map(|(at, it)| Some((at, RecordedFailure::read(it)?)));
     let open: Vec<usize> = failed.filter(is_open).map(|(at, _)| at).collect();
     open.into_iter().map(|at| &events[at])
 }

@@ -18,7 +18,7 @@ use crate::brief::EventKind;
 use crate::http::BaseUrl;
 use crate::link::LINK_KEY;
 use crate::model::Secrets;
-use crate::settings::{self, Problem};
+use crate::settings::{self, ConfigProblem};
 use crate::text;
 use crate::yaml::{Node, Value as Yaml, from_node};
 
@@ -73,14 +73,14 @@ impl DeliverConfig {
     ///
     /// # Errors
     /// Every problem in it, with its line.
-    pub fn read(node: &Node) -> Result<Self, Vec<Problem>> {
+    pub fn read(node: &Node) -> Result<Self, Vec<ConfigProblem>> {
         let mut config = Self::default();
         if node.value == Yaml::Null {
             return Ok(config);
         }
         let Some(entries) = node.as_map() else {
             let names = SINKS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
-            let problem = Problem::at(node.span, "expected a mapping of sinks");
+            let problem = ConfigProblem::at(node.span, "expected a mapping of sinks");
             return Err(vec![problem.help(format!("the sinks are {names}"))]);
         };
         let mut problems = Vec::new();
@@ -96,7 +96,7 @@ impl DeliverConfig {
                         let keys = [SINCE, BEFORE_PUSH, LINKS];
                         let keys = SINKS.iter().map(|row| row.name).chain(keys);
                         let problem =
-                            Problem::at(entry.key_span, format!("there is no sink `{key}`"));
+                            ConfigProblem::at(entry.key_span, format!("there is no sink `{key}`"));
                         Err(vec![problem.help(text::did_you_mean(key, keys))])
                     }
                 },
@@ -263,7 +263,7 @@ impl DeliverConfig {
     }
 }
 
-fn value<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Problem>> {
+fn value<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<ConfigProblem>> {
     from_node(node).map_err(|error| vec![error.into()])
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::http_answer::{self, JsonApi};
-use super::incoming_webhook::{Chat, IncomingWebhook};
+use super::incoming_webhook::{ChatProduct, IncomingWebhook};
 use super::message_kind::MessageKind;
 use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages, answer};
@@ -35,7 +35,7 @@ pub(super) const ROW: SinkRow = SinkRow {
 };
 
 /// An incoming webhook: says `ok` and nothing more.
-const WEBHOOK: Chat = Chat {
+const WEBHOOK: ChatProduct = ChatProduct {
     via: "slack",
     what: "the Slack webhook",
     secret: "SLACK_WEBHOOK_URL",

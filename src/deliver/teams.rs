@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::incoming_webhook::{Chat, IncomingWebhook};
+use super::incoming_webhook::{ChatProduct, IncomingWebhook};
 use super::message_kind::MessageKind;
 use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages};
@@ -40,7 +40,7 @@ pub(super) const ROW: SinkRow = SinkRow {
     settings: SettingsReader::<dyn SinkSettings>::of::<TeamsSettings>(),
 };
 
-const CHAT: Chat = Chat {
+const CHAT: ChatProduct = ChatProduct {
     via: "teams",
     what: "the Teams workflow",
     secret: SECRET,

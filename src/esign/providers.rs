@@ -9,7 +9,7 @@ use super::provider::{Provider, ProviderRow, ProviderSettings};
 use super::sender::{Sender, SenderSettings};
 use super::{adobe_sign, docusign, dropbox_sign, pandadoc, sender};
 use crate::model::{ProviderName, ReferenceRule, SignatureEvent};
-use crate::settings::{DocumentRule, Problem, read};
+use crate::settings::{ConfigProblem, DocumentRule, read};
 use crate::text;
 use crate::webhook::{Malformed, Route, json};
 use crate::yaml::{Node, Span};
@@ -48,14 +48,14 @@ impl EsignConfig {
     ///
     /// # Errors
     /// Every problem in it, with its line.
-    pub fn read(node: &Node) -> Result<Self, Vec<Problem>> {
+    pub fn read(node: &Node) -> Result<Self, Vec<ConfigProblem>> {
         let mut config = Self::default();
         if matches!(node.value, crate::yaml::Value::Null) {
             return Ok(config);
         }
         let Some(entries) = node.as_map() else {
             return Err(vec![
-                Problem::at(node.span, "expected a mapping of e-sign providers")
+                ConfigProblem::at(node.span, "expected a mapping of e-sign providers")
                     .help("write for example `esign: {pandadoc: {}}`"),
             ]);
         };
@@ -71,7 +71,7 @@ impl EsignConfig {
             };
             if config.settings(row.name).is_some() {
                 problems.push(
-                    Problem::at(entry.key_span, format!("`{}` is set twice", row.name))
+                    ConfigProblem::at(entry.key_span, format!("`{}` is set twice", row.name))
                         .help(format!("keep one of `{}` and `{}`", row.name, dashed(row.name))),
                 );
                 continue;
@@ -84,10 +84,10 @@ impl EsignConfig {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
-    fn read_senders(&mut self, node: &Node, problems: &mut Vec<Problem>) {
+    fn read_senders(&mut self, node: &Node, problems: &mut Vec<ConfigProblem>) {
         let Some(entries) = or_empty(node).as_map().map(<[_]>::to_vec) else {
             problems.push(
-                Problem::at(node.span, "expected a mapping of senders")
+                ConfigProblem::at(node.span, "expected a mapping of senders")
                     .help("write for example `senders: {documenso: {}}`"),
             );
             return;
@@ -95,7 +95,7 @@ impl EsignConfig {
         for entry in entries {
             if !sender::is_name(&entry.key) || row(&entry.key).is_some() {
                 problems.push(
-                    Problem::at(entry.key_span, format!("`{}` cannot be a sender's name", entry.key))
+                    ConfigProblem::at(entry.key_span, format!("`{}` cannot be a sender's name", entry.key))
                         .help("use at most 40 letters a-z, digits and hyphens, and no provider's name: it becomes part of the webhook's URL"),
                 );
                 continue;
@@ -110,7 +110,7 @@ impl EsignConfig {
             match settings.over_known(&entry.key) {
                 Ok(settings) => self.senders.push((entry.key.clone(), settings)),
                 Err((message, help)) => {
-                    problems.push(Problem::at(entry.key_span, message).help(help));
+                    problems.push(ConfigProblem::at(entry.key_span, message).help(help));
                 }
             }
         }
@@ -194,8 +194,9 @@ fn or_empty(node: &Node) -> Node {
     node
 }
 
-fn unknown(entry: &crate::yaml::Entry) -> Problem {
-    let problem = Problem::at(entry.key_span, format!("`esign` has no provider `{}`", entry.key));
+fn unknown(entry: &crate::yaml::Entry) -> ConfigProblem {
+    let problem =
+        ConfigProblem::at(entry.key_span, format!("`esign` has no provider `{}`", entry.key));
     if sender::known_names().any(|known| known == entry.key) {
         return problem.help(format!("write `esign: {{senders: {{{}: {{}}}}}}`", entry.key));
     }
@@ -243,9 +244,9 @@ pub enum ParseError {
 }
 
 /// Every provider there is, with its settings, and every sender.
-pub struct Providers(Vec<Listed>);
+pub struct Providers(Vec<ListedProvider>);
 
-struct Listed {
+struct ListedProvider {
     provider: Box<dyn Provider>,
     place: SetUp,
 }
@@ -271,11 +272,11 @@ impl Providers {
     /// with the CRMs' rules for how documents name deals.
     #[must_use]
     pub fn new(config: &EsignConfig, rules: &[ReferenceRule]) -> Self {
-        let mut all: Vec<Listed> = PROVIDERS
+        let mut all: Vec<ListedProvider> = PROVIDERS
             .iter()
             .map(|row| match config.settings(row.name) {
                 Some(settings) => {
-                    Listed { provider: settings.provider(rules), place: SetUp::Configured }
+                    ListedProvider { provider: settings.provider(rules), place: SetUp::Configured }
                 }
                 None => {
                     let nothing =
@@ -284,18 +285,18 @@ impl Providers {
                         .settings
                         .read(&nothing)
                         .unwrap_or_else(|_| unreachable!("every setting has a default"));
-                    Listed { provider: settings.provider(rules), place: SetUp::Default }
+                    ListedProvider { provider: settings.provider(rules), place: SetUp::Default }
                 }
             })
             .collect();
         for (name, settings) in config.senders() {
             let provider = Box::new(Sender::new(name, settings.clone(), rules));
-            all.push(Listed { provider, place: SetUp::Configured });
+            all.push(ListedProvider { provider, place: SetUp::Configured });
         }
         for name in sender::known_names() {
             if !config.senders().any(|(configured, _)| configured == name) {
                 let provider = Box::new(Sender::known(name, rules));
-                all.push(Listed { provider, place: SetUp::Known });
+                all.push(ListedProvider { provider, place: SetUp::Known });
             }
         }
         Self(all)

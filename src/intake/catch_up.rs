@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
-use super::inbox::{Content, Envelope};
+use super::inbox::{Envelope, EventContent};
 use crate::esign::{FetchError, Fetcher, Provider};
 use crate::http::Limits;
 use crate::model::{Gap, Secrets, Signature, SignatureEvent};
@@ -14,7 +14,7 @@ const ASKED_AT_ONCE: usize = 4;
 
 /// A provider that was asked nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unasked {
+pub enum UnaskedProvider {
     /// It has no API to ask.
     NoApi,
     /// Its secret or a setting is missing.
@@ -38,7 +38,7 @@ impl Completed {
         let body = serde_json::to_vec(signature).expect("a signature is plain data");
         let kind = Some("application/json".to_owned());
         let mut envelope = Envelope::new(signature.provider.clone(), &id, kind, now, body);
-        envelope.content = Content::Signature;
+        envelope.content = EventContent::Signature;
         envelope
     }
 }
@@ -54,7 +54,7 @@ pub async fn completed(
     limits: Limits,
     since: DateTime<Utc>,
     until: DateTime<Utc>,
-) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
+) -> Result<(Vec<Completed>, Vec<Gap>), UnaskedProvider> {
     let fetcher = open(provider, secrets, limits)?;
     let (signatures, gaps) = fetcher.completed(since, until).await.into_parts();
     Ok((signatures.into_iter().map(Completed).collect(), gaps))
@@ -74,7 +74,7 @@ pub async fn completed_with_deals(
     since: DateTime<Utc>,
     until: DateTime<Utc>,
     whole: bool,
-) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
+) -> Result<(Vec<Completed>, Vec<Gap>), UnaskedProvider> {
     let fetcher = open(provider, secrets, limits)?;
     let (mut signatures, mut gaps) = fetcher.completed(since, until).await.into_parts();
     let unclear: Vec<usize> =
@@ -122,6 +122,9 @@ fn open(
     provider: &dyn Provider,
     secrets: &Secrets,
     limits: Limits,
-) -> Result<Box<dyn Fetcher>, Unasked> {
-    provider.fetcher(secrets, limits).map_err(Unasked::NotSetUp)?.ok_or(Unasked::NoApi)
+) -> Result<Box<dyn Fetcher>, UnaskedProvider> {
+    provider
+        .fetcher(secrets, limits)
+        .map_err(UnaskedProvider::NotSetUp)?
+        .ok_or(UnaskedProvider::NoApi)
 }

@@ -9,15 +9,17 @@ mod metrics;
 mod watch;
 mod worker;
 
-pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
-pub use http::{Fields, LinkHandler, LinkRoute, Senders, Service, router, serve};
+pub use catch_up::{Completed, UnaskedProvider, completed, completed_with_deals};
+pub use http::{LinkHandler, LinkRoute, PostedFields, Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
-    Backoff, Body, Claimed, Content, Envelope, EventDocument, EventName, EventState, FolderInbox,
-    Hold, Inbox, InboxCounts, InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put,
-    Spool, Trouble, open_inbox,
+    Backoff, Claimed, Envelope, EventBody, EventContent, EventDocument, EventName, EventState,
+    FolderInbox, Hold, Inbox, InboxCounts, InboxError, InboxLocation, ListedEvent, NatsAccess,
+    NatsAddress, Put, Spool, Trouble, open_inbox,
 };
 pub use metrics::{Counter, Degraded, ServiceMetrics};
 pub use watch::{FolderWatch, WatchSettings};
-pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, WorkVerdict, Worker};
+pub use worker::{
+    Connections, DealsTold, EventTally, Handler, News, Reread, Task, WorkVerdict, Worker,
+};

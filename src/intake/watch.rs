@@ -49,14 +49,14 @@ pub struct WatchSettings {
 }
 
 /// Size and time of a file, by which a change shows.
-type Stamp = (u64, Option<SystemTime>);
+type SizeAndTime = (u64, Option<SystemTime>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
+enum SeenFile {
     /// Not readable when it was last looked at: half written, perhaps.
-    Unclear(Stamp),
+    Unclear(SizeAndTime),
     /// Nothing more is to be done with it until it changes.
-    Settled(Stamp),
+    Settled(SizeAndTime),
 }
 
 /// Watches a folder.
@@ -65,7 +65,7 @@ pub struct FolderWatch {
     senders: Arc<Senders>,
     inbox: Arc<dyn Inbox>,
     clock: Clock,
-    seen: BTreeMap<PathBuf, Seen>,
+    seen: BTreeMap<PathBuf, SeenFile>,
     /// Where the files are whose events were put in and may be held.
     taken: Mutex<BTreeMap<EventName, PathBuf>>,
     /// Entries that could not be read, each said once.
@@ -106,7 +106,7 @@ impl FolderWatch {
                 // The system forgets a folder that was removed; it is told again when it is made again.
                 watcher = None;
             }
-            let unclear = self.seen.values().any(|seen| matches!(seen, Seen::Unclear(_)));
+            let unclear = self.seen.values().any(|seen| matches!(seen, SeenFile::Unclear(_)));
             let wait = match self.settings.poll {
                 Some(poll) => poll,
                 None if unclear || watcher.is_none() => UNCLEAR,
@@ -178,9 +178,9 @@ impl FolderWatch {
             tracing::info!(folder = %self.settings.folder.display(), "the folder is there again");
         }
         self.seen.retain(|path, _| files.contains_key(path));
-        let changed: Vec<(PathBuf, Stamp)> = files
+        let changed: Vec<(PathBuf, SizeAndTime)> = files
             .into_iter()
-            .filter(|(path, stamp)| self.seen.get(path) != Some(&Seen::Settled(*stamp)))
+            .filter(|(path, stamp)| self.seen.get(path) != Some(&SeenFile::Settled(*stamp)))
             .collect();
         for part in changed.chunks(TOGETHER) {
             let taken = futures_util::future::join_all(
@@ -231,7 +231,7 @@ impl FolderWatch {
     }
 
     /// Takes one file; `None` for one that is to be looked at again as if it were new.
-    async fn take(&self, path: &Path, stamp: Stamp) -> Option<Seen> {
+    async fn take(&self, path: &Path, stamp: SizeAndTime) -> Option<SeenFile> {
         let name = terminal(&path.file_name().unwrap_or_default().to_string_lossy());
         let owned_path = path.to_path_buf();
         let owned = owned_path.clone();
@@ -245,7 +245,7 @@ impl FolderWatch {
             Ok(Some(envelope)) => envelope,
             Ok(None) => {
                 tracing::info!(file = name, "describes no document that was completed or voided");
-                return Some(Seen::Settled(stamp));
+                return Some(SeenFile::Settled(stamp));
             }
             Err(error) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
         };
@@ -261,27 +261,27 @@ impl FolderWatch {
                 if put != Put::Known(EventState::Done) && taken.len() < REMEMBERED {
                     taken.insert(event, path);
                 }
-                Some(Seen::Settled(stamp))
+                Some(SeenFile::Settled(stamp))
             }
             Err(error) => {
                 tracing::error!(file = name, %error, "not stored; it is tried again");
-                Some(Seen::Unclear(stamp))
+                Some(SeenFile::Unclear(stamp))
             }
         }
     }
 
     /// A file that is no payload (yet). The first time it may be half written;
     /// when it stays as it is, somebody is told, once.
-    fn unclear(&self, path: &Path, stamp: Stamp, name: &str, why: &str) -> Seen {
-        if self.seen.get(path) == Some(&Seen::Unclear(stamp)) {
+    fn unclear(&self, path: &Path, stamp: SizeAndTime, name: &str, why: &str) -> SeenFile {
+        if self.seen.get(path) == Some(&SeenFile::Unclear(stamp)) {
             tracing::warn!(
                 file = name,
                 why,
                 "is not a provider's payload; it is skipped until it changes"
             );
-            return Seen::Settled(stamp);
+            return SeenFile::Settled(stamp);
         }
-        Seen::Unclear(stamp)
+        SeenFile::Unclear(stamp)
     }
 
     /// The event of a payload; nothing when it is of no interest.
@@ -329,7 +329,7 @@ impl FolderWatch {
 }
 
 /// Files with their stamps, and entries that could not be looked at.
-type Files = (BTreeMap<PathBuf, Stamp>, Vec<(PathBuf, io::Error)>);
+type Files = (BTreeMap<PathBuf, SizeAndTime>, Vec<(PathBuf, io::Error)>);
 
 /// The files of a folder that may be payloads. Hidden files and those that
 /// browsers and copying programs are still writing are not. One entry that

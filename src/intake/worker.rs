@@ -15,14 +15,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::inbox::{
-    Backoff, Claimed, Content, Envelope, EventDocument, EventName, EventState, Inbox, InboxError,
+    Backoff, Claimed, Envelope, EventContent, EventDocument, EventName, EventState, Inbox,
+    InboxError,
 };
 use super::metrics::{Counter, ServiceMetrics};
 use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
 use crate::http::Limits;
 use crate::model::{
-    DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature,
+    DealId, DocumentId, DocumentKey, DocumentKind, HeldDocument, ProviderName, Secrets, Signature,
     SignatureEvent,
 };
 use crate::time::Clock;
@@ -154,7 +155,7 @@ const RECONCILE: Duration = Duration::from_secs(5 * 60);
 
 /// How many events ended how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct EventTally {
     /// Worked off.
     pub done: usize,
     /// Held, until their meaning is certain.
@@ -182,12 +183,12 @@ pub struct Connections {
 pub type Reread = Arc<dyn Fn() -> Result<Connections, String> + Send + Sync>;
 
 /// What a provider's API is reached through, or why it is not.
-type Api = Result<Option<Box<dyn Fetcher>>, FetchError>;
+type ProviderFetcher = Result<Option<Box<dyn Fetcher>>, FetchError>;
 
 /// Works events off.
 pub struct Worker {
     inbox: Arc<dyn Inbox>,
-    connections: RefCell<Arc<Open>>,
+    connections: RefCell<Arc<ProviderApis>>,
     reread: Reread,
     handler: Box<dyn Handler>,
     backoff: Backoff,
@@ -200,12 +201,12 @@ pub struct Worker {
 }
 
 /// The providers and their APIs for one batch.
-struct Open {
+struct ProviderApis {
     connections: Connections,
-    apis: BTreeMap<String, Api>,
+    apis: BTreeMap<String, ProviderFetcher>,
 }
 
-impl Open {
+impl ProviderApis {
     fn new(connections: Connections) -> Arc<Self> {
         // Settings that cannot be read leave the former APIs in use, for however long.
         let limits = Limits { run: None, ..connections.limits };
@@ -228,7 +229,7 @@ impl Worker {
     ) -> Self {
         Self {
             inbox,
-            connections: RefCell::new(Open::new(connections)),
+            connections: RefCell::new(ProviderApis::new(connections)),
             reread,
             handler,
             backoff: Backoff::default(),
@@ -241,9 +242,9 @@ impl Worker {
 
     /// What settings and secrets say now; what cannot be read is said, and the
     /// old ones are used.
-    fn open(&self) -> Arc<Open> {
+    fn open(&self) -> Arc<ProviderApis> {
         match (self.reread)() {
-            Ok(connections) => *self.connections.borrow_mut() = Open::new(connections),
+            Ok(connections) => *self.connections.borrow_mut() = ProviderApis::new(connections),
             Err(why) => {
                 tracing::error!(why, "the settings cannot be read; the former ones are used")
             }
@@ -261,7 +262,7 @@ impl Worker {
                 recovered = Some(Instant::now());
             }
             let worked = match self.work(Some(&stop)).await {
-                Ok(tally) => tally != Tally::default(),
+                Ok(tally) => tally != EventTally::default(),
                 Err(error) => {
                     tracing::error!(%error, "the inbox cannot be processed; it is tried again");
                     if let Err(error) = self.inbox.give_all_back().await {
@@ -291,12 +292,12 @@ impl Worker {
     ///
     /// # Errors
     /// When the inbox cannot be read or written.
-    pub async fn drain(&self) -> Result<Tally, InboxError> {
+    pub async fn drain(&self) -> Result<EventTally, InboxError> {
         self.tidy().await;
-        let mut total = Tally::default();
+        let mut total = EventTally::default();
         loop {
             let tally = self.work(None).await?;
-            if tally == Tally::default() {
+            if tally == EventTally::default() {
                 return Ok(total);
             }
             total.done += tally.done;
@@ -318,11 +319,11 @@ impl Worker {
     }
 
     /// Works off one batch.
-    async fn work(&self, stop: Option<&watch::Receiver<bool>>) -> Result<Tally, InboxError> {
+    async fn work(&self, stop: Option<&watch::Receiver<bool>>) -> Result<EventTally, InboxError> {
         self.look_at_held(None).await?;
         let mut claimed = self.inbox.claim((self.clock)(), BATCH).await?;
         if claimed.is_empty() {
-            return Ok(Tally::default());
+            return Ok(EventTally::default());
         }
         let open = self.open();
         let read: Vec<Result<Task, WorkVerdict>> = futures_util::stream::iter(&claimed)
@@ -339,7 +340,7 @@ impl Worker {
             for event in &claimed {
                 self.inbox.give_back(event).await?;
             }
-            return Ok(Tally::default());
+            return Ok(EventTally::default());
         }
         let (mut verdicts, mut tasks, mut places) =
             (Vec::with_capacity(read.len()), Vec::new(), Vec::new());
@@ -365,7 +366,7 @@ impl Worker {
                 self.tell_of_held(envelope, task, reason, deals, document.as_ref()).await?;
             }
         }
-        let mut tally = Tally::default();
+        let mut tally = EventTally::default();
         let mut told = Vec::new();
         for (event, verdict) in claimed.iter_mut().zip(verdicts) {
             let is_done = matches!(verdict, WorkVerdict::Done | WorkVerdict::Ignored(_));
@@ -537,7 +538,7 @@ impl Worker {
         &self,
         event: &mut Claimed,
         verdict: WorkVerdict,
-        tally: &mut Tally,
+        tally: &mut EventTally,
     ) -> Result<(), InboxError> {
         let (name, now) = (event.envelope.name(), (self.clock)());
         let outcome = match verdict {
@@ -587,26 +588,33 @@ impl Worker {
     }
 
     /// The e-sign provider that an event comes from.
-    fn provider<'a>(open: &'a Open, envelope: &Envelope) -> Result<&'a dyn Provider, WorkVerdict> {
+    fn provider<'a>(
+        open: &'a ProviderApis,
+        envelope: &Envelope,
+    ) -> Result<&'a dyn Provider, WorkVerdict> {
         let name = envelope.provider.as_str();
         let found = open.connections.providers.by_name(name);
         found.ok_or_else(|| WorkVerdict::Never(format!("there is no provider {name}")))
     }
 
     /// What an event says, as far as it may be acted upon.
-    async fn confirmed(&self, open: &Open, envelope: &Envelope) -> Result<Task, WorkVerdict> {
+    async fn confirmed(
+        &self,
+        open: &ProviderApis,
+        envelope: &Envelope,
+    ) -> Result<Task, WorkVerdict> {
         let never = |why: String| WorkVerdict::Never(why);
         let bytes = envelope.body.bytes().map_err(never)?;
         let (provider, events) = match envelope.content {
-            Content::Deals => return deals(envelope, &bytes).map_err(never),
-            Content::Notification => {
+            EventContent::Deals => return deals(envelope, &bytes).map_err(never),
+            EventContent::Notification => {
                 let provider = Self::provider(open, envelope)?;
                 let events = provider
                     .parse(&bytes, envelope.content_type.as_deref())
                     .map_err(|error| never(error.to_string()))?;
                 (provider, events)
             }
-            Content::Signature => {
+            EventContent::Signature => {
                 #[expect(
                     clippy::disallowed_methods,
                     reason = "its fields are typed: one that stands twice is refused"
@@ -668,9 +676,6 @@ impl Worker {
         Ok(Task { provider, received_at, news: News::Signatures(events), decided })
     }
 }
-
-/// A document and its provider.
-type DocumentKey = (ProviderName, DocumentId);
 
 /// What the events that were processed say of documents, so that what comes
 /// later is judged by it: kinds that a person gave, and when one was voided.

@@ -9,7 +9,7 @@ use super::build::Build;
 use super::change::Change;
 use super::checkout::CheckoutRemark;
 use super::handle::{hold, object_id};
-use super::names::Names;
+use super::names::FolderNames;
 use super::snapshot::Snapshot;
 use super::writer::Writer;
 use crate::model::ObjectId;
@@ -18,7 +18,7 @@ use crate::model::ObjectId;
 pub struct Batch {
     build: Build,
     changes: Vec<Change>,
-    names: Arc<Names>,
+    names: Arc<FolderNames>,
     root: PathBuf,
 }
 

@@ -9,8 +9,8 @@ use git2::{Oid, Repository};
 
 use super::change::Change;
 use super::handle::{find_commit, hold};
-use super::merge::{Onto, Wish};
-use super::names::Names;
+use super::merge::{TreeMerge, Wish};
+use super::names::FolderNames;
 use super::snapshot::{Snapshot, ledger_tree, read_blob, tree_of};
 use super::staging::Staging;
 use super::tree::TREE;
@@ -29,7 +29,7 @@ pub(super) struct Build {
     pub(super) start: Option<Oid>,
     /// One for each change; `None` where it changed nothing.
     pub(super) made: Vec<Option<Oid>>,
-    pub(super) onto: Onto,
+    pub(super) onto: TreeMerge,
     /// The ledger's own tree.
     pub(super) tree: Option<Oid>,
     /// The repository's tree, where the ledger is a folder of it.
@@ -77,7 +77,7 @@ impl Build {
             start,
             tip: start,
             made: Vec::new(),
-            onto: Onto::default(),
+            onto: TreeMerge::default(),
             tree: tree(start)?,
             whole: start.map(|id| tree_of(repo, id)).transpose()?,
             prefix: prefix.to_owned(),
@@ -93,7 +93,7 @@ impl Build {
     }
 
     /// The state so far, for reading.
-    pub(super) fn snapshot(&self, names: Arc<Names>, root: &Path) -> Snapshot {
+    pub(super) fn snapshot(&self, names: Arc<FolderNames>, root: &Path) -> Snapshot {
         Snapshot::of_tree(Arc::clone(self.staging.repo()), names, root, self.tree)
     }
 

@@ -9,8 +9,8 @@ use super::blob::blob_id;
 use super::checkout::SKIP_WORKTREE;
 use super::git_program;
 use super::handle::{
-    LOOKED_AT, Objects, branch_or_remote, check_folders, check_history, find_tree, hold, object_id,
-    resolve,
+    LOOKED_AT, ObjectSource, branch_or_remote, check_folders, check_history, find_tree, hold,
+    object_id, resolve,
 };
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{Snapshot, entry_at, ledger_tree, tree_of};
@@ -271,7 +271,7 @@ impl Snapshot {
 
 /// Notes the folders where two trees of briefs differ.
 fn collect(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     old: Option<Oid>,
     new: Option<Oid>,
     changed: &mut BTreeSet<String>,

@@ -11,10 +11,10 @@ use git2::{Index, Oid, Repository};
 use super::LedgerError;
 use super::eol::{ATTRIBUTES, AttributeSource, LineRules, for_checkout, is_same};
 use super::git_program;
-use super::handle::Objects;
+use super::handle::ObjectSource;
 use super::index_file::IndexLock;
 use super::snapshot::{read_blob, tree_of};
-use super::tree::Entry;
+use super::tree::ObjectAndMode;
 use super::tree_diff::{FileDiff, differing_files, is_plain};
 use super::working_file::{self, bare_entry};
 
@@ -99,7 +99,7 @@ pub(super) fn has_checked_out(checkout: &Path, refname: &str) -> bool {
 /// What a checkout is followed with.
 #[derive(Clone, Copy)]
 pub(super) struct ReadFrom<'a> {
-    pub(super) objects: &'a dyn Objects,
+    pub(super) objects: &'a dyn ObjectSource,
     /// A repository of this machine without attributes of its own, if there is one.
     pub(super) plain: Option<&'a Repository>,
 }
@@ -159,7 +159,7 @@ pub(super) fn follow(
 
 struct Checkout<'a> {
     git_dir: &'a Path,
-    objects: &'a dyn Objects,
+    objects: &'a dyn ObjectSource,
     root: &'a Path,
     rules: LineRules<'a>,
     index: &'a mut Index,
@@ -184,7 +184,7 @@ impl Checkout<'_> {
         remarks: &mut Vec<CheckoutRemark>,
     ) -> Result<(), LedgerError> {
         let path = file.path.clone();
-        let not_plain = |entry: Option<Entry>| entry.is_some_and(|entry| !is_plain(entry));
+        let not_plain = |entry: Option<ObjectAndMode>| entry.is_some_and(|entry| !is_plain(entry));
         if not_plain(file.old) || not_plain(file.new) {
             remarks.push(CheckoutRemark::NotFollowed {
                 path,
@@ -193,7 +193,7 @@ impl Checkout<'_> {
             return Ok(());
         }
         let entry = self.index.get_path(Path::new(&path), 0);
-        let holds = |side: Option<Entry>| match (&entry, side) {
+        let holds = |side: Option<ObjectAndMode>| match (&entry, side) {
             (None, None) => true,
             (Some(entry), Some((id, _))) => {
                 entry.id == id && entry.flags_extended & INTENT_TO_ADD == 0
@@ -209,8 +209,9 @@ impl Checkout<'_> {
             return self.set_entry(&path, file.new, SKIP_WORKTREE);
         }
         let lying = self.lying(&path);
-        let blob =
-            |side: Option<Entry>| side.map(|(id, _)| read_blob(self.objects, id)).transpose();
+        let blob = |side: Option<ObjectAndMode>| {
+            side.map(|(id, _)| read_blob(self.objects, id)).transpose()
+        };
         let (before, after) = (blob(file.old)?, blob(file.new)?);
         let is = |bytes: &[u8], side: &Option<Vec<u8>>| {
             side.as_ref().is_some_and(|blob| is_same(bytes, blob))
@@ -269,7 +270,12 @@ impl Checkout<'_> {
     }
 
     /// Writes a file whole or not at all: half a file would look like a person's change.
-    fn write(&mut self, path: &str, blob: &[u8], entry: Option<Entry>) -> Result<(), LedgerError> {
+    fn write(
+        &mut self,
+        path: &str,
+        blob: &[u8],
+        entry: Option<ObjectAndMode>,
+    ) -> Result<(), LedgerError> {
         let target = self.root.join(path);
         let folder = target.parent().unwrap_or(self.root);
         // Otherwise there is nothing at its place, or nothing to be made.
@@ -286,7 +292,7 @@ impl Checkout<'_> {
     }
 
     /// Enters a file that lies in the checkout, with its times, so that git need not read it again.
-    fn add(&mut self, path: &str, entry: Option<Entry>) -> Result<(), LedgerError> {
+    fn add(&mut self, path: &str, entry: Option<ObjectAndMode>) -> Result<(), LedgerError> {
         let Some((id, _)) = entry else { return Ok(()) };
         let added = self.index.add_path(Path::new(path)).is_ok();
         let right = self.index.get_path(Path::new(path), 0).is_some_and(|entry| entry.id == id);
@@ -297,7 +303,7 @@ impl Checkout<'_> {
     fn set_entry(
         &mut self,
         path: &str,
-        entry: Option<Entry>,
+        entry: Option<ObjectAndMode>,
         extended: u16,
     ) -> Result<(), LedgerError> {
         let result = match entry {

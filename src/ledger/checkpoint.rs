@@ -22,7 +22,7 @@ use super::handle::{
     LOOKED_AT, check_history, check_whole, find_commit, find_tag, find_target, hold, object_id,
 };
 use super::history::{ScanAt, first_parents};
-use super::scan::{self, Line, Repository};
+use super::scan::{self, ChosenParents, Repository};
 use super::signing::SIGNING;
 use super::{Ledger, LedgerError};
 
@@ -92,7 +92,7 @@ pub struct RemoteCheckpoints {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Message {
+struct CheckpointMessage {
     schema: String,
     at: DateTime<Utc>,
     tip: ObjectId,
@@ -182,7 +182,7 @@ fn leave(
         is_written: true,
     };
     let facts = facts.clone();
-    let message = Message {
+    let message = CheckpointMessage {
         schema: SCHEMA.to_owned(),
         at,
         tip: facts.tip,
@@ -523,8 +523,9 @@ fn read_checkpoint(
         clippy::disallowed_methods,
         reason = "its fields are typed: one that stands twice is refused"
     )]
-    let message: Message = serde_json::from_slice(&text[..signature.unwrap_or(text.len())])
-        .map_err(|error| error.to_string())?;
+    let message: CheckpointMessage =
+        serde_json::from_slice(&text[..signature.unwrap_or(text.len())])
+            .map_err(|error| error.to_string())?;
     if message.schema != SCHEMA && message.schema != SCHEMA_V1 {
         return Err("it is of a kind that this version does not know".to_owned());
     }
@@ -591,7 +592,7 @@ pub enum Containment {
 /// without meeting `tip`.
 pub fn find_containment(
     git_dir: &Path,
-    line: &Line,
+    line: &ChosenParents,
     tip: ObjectId,
     head: ObjectId,
 ) -> Result<Containment, HistoryError> {
@@ -657,7 +658,7 @@ pub struct Displaced {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Followed {
     /// The line.
-    pub line: Line,
+    pub line: ChosenParents,
     /// Its merges whose first parent is another one.
     pub displaced: Vec<Displaced>,
     /// Its commits with their committer times, oldest first.
@@ -728,7 +729,7 @@ fn find_displaced(
 /// # Errors
 /// As for [`find_containment`].
 pub fn is_contained(git_dir: &Path, tip: ObjectId, head: ObjectId) -> Result<bool, HistoryError> {
-    Ok(find_containment(git_dir, &Line::default(), tip, head)? == Containment::InPlace)
+    Ok(find_containment(git_dir, &ChosenParents::default(), tip, head)? == Containment::InPlace)
 }
 
 fn open(git_dir: &Path) -> Result<Repository, HistoryError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use git2::{AttrCheckFlags, AttrValue, Index, ObjectType, Oid, Repository};
 
 use super::LedgerError;
-use super::names::Names;
+use super::names::FolderNames;
 use super::working_file::bare_entry;
 
 /// How lines end in the checkout.
@@ -145,7 +145,7 @@ impl<'a> LineRules<'a> {
 pub(super) struct Attributes {
     /// Stands in for the index: the files with attributes that the commit has.
     index: Index,
-    names: Arc<Names>,
+    names: Arc<FolderNames>,
     tree: Option<Oid>,
     looked_at: BTreeSet<String>,
 }
@@ -154,7 +154,7 @@ impl Attributes {
     /// Those of a checkout and of a tree. The handle has no other index from then on.
     pub(super) fn open(
         repo: &Repository,
-        names: &Arc<Names>,
+        names: &Arc<FolderNames>,
         tree: Option<Oid>,
     ) -> Result<Self, LedgerError> {
         let failed = || LedgerError::git("reading attributes", repo.path());

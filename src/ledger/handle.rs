@@ -60,7 +60,7 @@ pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Handle> {
 }
 
 /// What objects are read from.
-pub(super) trait Objects {
+pub(super) trait ObjectSource {
     /// Kind and bytes of an object that is whole.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ pub(super) trait Objects {
     fn folder(&self) -> &Path;
 }
 
-impl Objects for Repository {
+impl ObjectSource for Repository {
     fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
         read_object(self, self.commondir(), id)
     }
@@ -81,7 +81,7 @@ impl Objects for Repository {
     }
 }
 
-impl Objects for Handle {
+impl ObjectSource for Handle {
     fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
         if let Some((kind, bytes)) = self.new.get(&id) {
             return Ok((*kind, Arc::clone(bytes)));
@@ -102,7 +102,7 @@ impl Objects for Handle {
     }
 }
 
-impl<T: Objects> Objects for MutexGuard<'_, T> {
+impl<T: ObjectSource> ObjectSource for MutexGuard<'_, T> {
     fn object(&self, id: Oid) -> Result<(ObjectType, Arc<[u8]>), git2::Error> {
         T::object(self, id)
     }
@@ -213,7 +213,7 @@ fn check_revision(repo: &Repository, revision: &str) -> Result<(), git2::Error> 
 }
 
 /// A tree whose object is whole.
-pub(super) fn find_tree(objects: &dyn Objects, id: Oid) -> Result<Tree, git2::Error> {
+pub(super) fn find_tree(objects: &dyn ObjectSource, id: Oid) -> Result<Tree, git2::Error> {
     match objects.object(id)? {
         (ObjectType::Tree, bytes) => Tree::parse(bytes),
         _ => Err(git2::Error::from_str("a folder's object is not one")),

@@ -10,8 +10,8 @@ use crate::model::{Gap, History, ObjectId};
 use super::cache;
 pub use super::error::HistoryError;
 use super::handle::resolve;
-pub use super::scan::Line;
-use super::scan::{self, Chain, Fault, Record, Repository};
+pub use super::scan::ChosenParents;
+use super::scan::{self, Chain, ObjectFault, Repository, ScanRecord};
 
 /// Where the scan begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn scan(
     at: &ScanAt,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
-    scan_in(git_dir, "", &Line::default(), at, true, progress)
+    scan_in(git_dir, "", &ChosenParents::default(), at, true, progress)
 }
 
 /// The same as [`scan`], from the commits alone: the cache is neither read nor
@@ -73,7 +73,7 @@ pub fn scan_cold(
     at: &ScanAt,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
-    scan_in(git_dir, "", &Line::default(), at, false, progress)
+    scan_in(git_dir, "", &ChosenParents::default(), at, false, progress)
 }
 
 /// The whole history of a branch or commit along a line, with its committer
@@ -83,7 +83,7 @@ pub fn scan_cold(
 /// As for [`scan`].
 pub fn first_parents(
     git_dir: &Path,
-    line: &Line,
+    line: &ChosenParents,
     at: &ScanAt,
 ) -> Result<Vec<(ObjectId, i64)>, HistoryError> {
     let repository = Repository::open(git_dir)
@@ -104,7 +104,7 @@ pub fn first_parents(
 pub fn scan_in(
     git_dir: &Path,
     prefix: &str,
-    line: &Line,
+    line: &ChosenParents,
     at: &ScanAt,
     use_cache: bool,
     progress: &dyn Fn(usize),
@@ -142,8 +142,8 @@ fn find_start(
     repository: &Repository,
     head: scan::Id,
     at: &ScanAt,
-    known: Option<Record>,
-) -> Result<(Chain, Record), HistoryError> {
+    known: Option<ScanRecord>,
+) -> Result<(Chain, ScanRecord), HistoryError> {
     let mut reader = repository.objects.reader(1 << 20);
     let mut walk = |from: scan::Id, known: Option<scan::Id>| {
         scan::walk(repository, &mut reader, from, known).map_err(|fault| unreadable(from, &fault))
@@ -163,7 +163,7 @@ fn find_start(
             });
         }
     }
-    let Some(mut known) = known else { return Ok((chain, Record::new())) };
+    let Some(mut known) = known else { return Ok((chain, ScanRecord::new())) };
     if chain.base.is_some() {
         return Ok((chain, known));
     }
@@ -176,7 +176,7 @@ fn find_start(
         known.truncate(last, rest.links.len());
         return Ok((Chain { links: Vec::new(), base: rest.base, gaps: Vec::new() }, known));
     }
-    Ok((chain, Record::new()))
+    Ok((chain, ScanRecord::new()))
 }
 
 fn is_dated_by(chain: &Chain, at: DateTime<Utc>) -> bool {
@@ -233,7 +233,7 @@ fn id_of(id: git2::Oid) -> scan::Id {
     id.as_bytes().try_into().expect("libgit2 opens repositories with SHA-1 only")
 }
 
-fn unreadable(id: scan::Id, fault: &Fault) -> HistoryError {
+fn unreadable(id: scan::Id, fault: &ObjectFault) -> HistoryError {
     HistoryError::Object { what: format!("commit {}", ObjectId(id)), why: fault.to_string() }
 }
 

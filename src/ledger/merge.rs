@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use git2::{MergeFileInput, Oid};
 
 use super::LedgerError;
-use super::handle::Objects;
-use super::names::Names;
+use super::handle::ObjectSource;
+use super::names::FolderNames;
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{entry_at, read_blob};
 use super::tree::TREE;
@@ -24,17 +24,17 @@ pub(super) struct Wish {
 /// Puts wishes onto a tree that others moved; remembers folders that turned
 /// out to lie elsewhere.
 #[derive(Default)]
-pub(super) struct Onto {
+pub(super) struct TreeMerge {
     elsewhere: BTreeMap<String, String>,
     /// The folders where both sides went in; their rendering may be stale.
     pub(super) combined: std::collections::BTreeSet<String>,
 }
 
-impl Onto {
+impl TreeMerge {
     /// The files to write, by whole paths.
     pub(super) fn resolve(
         &mut self,
-        objects: &dyn Objects,
+        objects: &dyn ObjectSource,
         tree: Option<Oid>,
         wishes: Vec<Wish>,
     ) -> Result<BTreeMap<String, Option<Vec<u8>>>, LedgerError> {
@@ -71,7 +71,7 @@ impl Onto {
     /// Where the other side has the key of a folder of ours, if elsewhere.
     fn place_of(
         &mut self,
-        objects: &dyn Objects,
+        objects: &dyn ObjectSource,
         tree: Option<Oid>,
         folder: &str,
         may_be_new: bool,
@@ -84,7 +84,7 @@ impl Onto {
             return Ok(None);
         }
         let Some((briefs, _)) = entry_at(objects, tree, BRIEFS)? else { return Ok(None) };
-        let names = Names::new(objects.folder());
+        let names = FolderNames::new(objects.folder());
         let other = names.find(objects, briefs, BRIEFS, &key, None)?.map(|found| found.path);
         if let Some(other) = &other {
             self.elsewhere.insert(folder.to_owned(), other.clone());

@@ -60,7 +60,7 @@ pub use checkpoint::{
 };
 pub use error::{HistoryError, LedgerError};
 pub use file_versions::{FileVersion, FileVersions};
-pub use history::{Line, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
+pub use history::{ChosenParents, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, Folder, LONGEST_SLUG, folder_for, key_of, month_for};

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
-use super::handle::{Objects, Shared, find_tree, hold, object_id};
+use super::handle::{ObjectSource, Shared, find_tree, hold, object_id};
 use super::path::{BRIEFS, Folder, key_of};
 use super::tree::{LINK, SUBMODULE, TREE, Tree, TreeEntry};
 use super::tree_cache::TreeCache;
@@ -26,7 +26,7 @@ const DEEPEST: usize = 12;
 const SELDOM: usize = 32;
 
 /// What one tree says about folders.
-struct Listing {
+struct TreeListing {
     /// The folder of each key, first by name.
     keyed: HashMap<Key, String>,
     /// The trees below that are not folders by their names.
@@ -36,10 +36,10 @@ struct Listing {
 }
 
 /// Listings by tree, so that a second search reads only what changed.
-pub(super) struct Names {
+pub(super) struct FolderNames {
     /// Where what is read is kept.
     git_dir: PathBuf,
-    known: Mutex<HashMap<Oid, Arc<Listing>>>,
+    known: Mutex<HashMap<Oid, Arc<TreeListing>>>,
     trees: TreeCache,
     /// How often all of the ledger was searched for a key.
     searches: AtomicUsize,
@@ -47,7 +47,7 @@ pub(super) struct Names {
     groups: Mutex<Option<(Oid, Arc<FolderGroups<FolderGroup>>)>>,
 }
 
-impl Names {
+impl FolderNames {
     /// The parsed trees that reads share.
     pub(super) fn trees(&self) -> &TreeCache {
         &self.trees
@@ -85,7 +85,7 @@ impl Names {
     /// The folder of a key below one month's tree.
     pub(super) fn find_in(
         &self,
-        objects: &dyn Objects,
+        objects: &dyn ObjectSource,
         id: Oid,
         path: &str,
         key: &Key,
@@ -101,7 +101,7 @@ impl Names {
     /// The folder of a key below a tree, passing by one tree that was searched already.
     pub(super) fn find(
         &self,
-        objects: &dyn Objects,
+        objects: &dyn ObjectSource,
         top: Oid,
         path: &str,
         key: &Key,
@@ -145,9 +145,9 @@ impl Names {
     }
 }
 
-fn list(tree: &Tree) -> Listing {
+fn list(tree: &Tree) -> TreeListing {
     let mut listing =
-        Listing { keyed: HashMap::new(), below: Vec::new(), is_folder: is_folder(tree) };
+        TreeListing { keyed: HashMap::new(), below: Vec::new(), is_folder: is_folder(tree) };
     for entry in tree.iter().filter(|entry| entry.is_folder()) {
         let Some(name) = entry.text() else { continue };
         match key_of(name) {
@@ -166,7 +166,7 @@ fn is_folder(tree: &Tree) -> bool {
 
 /// All folders below a tree.
 pub(super) fn walk(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     top: Oid,
     path: &str,
     folders: &mut Vec<Folder>,
@@ -273,7 +273,7 @@ fn group(
 
 /// The links and submodules where a folder on the way to a handoff belongs.
 pub(super) fn not_followed(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     tree: Oid,
     found: &mut Vec<String>,
 ) -> Result<(), LedgerError> {

@@ -11,7 +11,7 @@ use super::checkout::CheckoutRemark;
 use super::handle::{LOOKED_AT, check_history, find_commit};
 use super::merge::Wish;
 use super::snapshot::{ledger_tree, read_blob, tree_of};
-use super::tree::Entry;
+use super::tree::ObjectAndMode;
 use super::tree_diff::differing_files;
 use super::writer::Writer;
 use super::{Identity, LedgerError};
@@ -142,7 +142,7 @@ fn wishes(repo: &Repository, commit: &Commit<'_>, prefix: &str) -> Result<Vec<Wi
         Err(_) => None,
     };
     let after = ledger_tree(repo, commit.id(), prefix)?;
-    let bytes = |side: Option<Entry>| side.map(|(id, _)| read_blob(repo, id)).transpose();
+    let bytes = |side: Option<ObjectAndMode>| side.map(|(id, _)| read_blob(repo, id)).transpose();
     // By path, so that a folder's files come together.
     let files: BTreeMap<_, _> = differing_files(repo, before, after)?
         .into_iter()

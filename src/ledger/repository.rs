@@ -10,7 +10,7 @@ use git2::{Config, ErrorCode, Oid, Repository, RepositoryInitOptions};
 use super::handle::{
     Handle, Shared, branch_or_remote, check_branch, find_tree, hold, resolve, tree_of_commit,
 };
-use super::names::Names;
+use super::names::FolderNames;
 use super::path::Folder;
 use super::snapshot::{HandoffFiles, Snapshot, ledger_tree};
 use super::{Identity, LedgerError, write_ahead};
@@ -21,7 +21,7 @@ use crate::model::{Evidence, Key, ObjectId};
 #[derive(Clone)]
 pub struct Ledger {
     repo: Shared,
-    names: Arc<Names>,
+    names: Arc<FolderNames>,
     root: PathBuf,
     /// The folder of the repository that is the ledger, such as `teams/cs`;
     /// empty where all of it is.
@@ -203,7 +203,7 @@ impl Ledger {
         let (branch, doubt) = default_branch(&repo, &root)?;
         Ok(Self {
             repo: Arc::new(Mutex::new(Handle::new(repo, &common))),
-            names: Arc::new(Names::new(&common)),
+            names: Arc::new(FolderNames::new(&common)),
             root,
             prefix,
             common,
@@ -389,7 +389,7 @@ impl Ledger {
         &self.repo
     }
 
-    pub(super) fn names(&self) -> &Arc<Names> {
+    pub(super) fn names(&self) -> &Arc<FolderNames> {
         &self.names
     }
 

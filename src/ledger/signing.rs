@@ -11,7 +11,7 @@ use std::time::Duration;
 use git2::{ObjectType, Oid, Signature};
 
 use super::git_program::{run, run_with};
-use super::handle::{Objects, hold};
+use super::handle::{ObjectSource, hold};
 use super::{Ledger, LedgerError, loose};
 
 /// Signing asks an agent or a card; it is not the network.
@@ -35,7 +35,7 @@ pub(super) struct Signing<'a> {
     /// The staging folder.
     pub(super) dir: &'a Path,
     /// Has the tree and the parent.
-    pub(super) objects: &'a dyn Objects,
+    pub(super) objects: &'a dyn ObjectSource,
 }
 
 impl Signing<'_> {

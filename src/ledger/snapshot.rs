@@ -8,8 +8,8 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups};
-use super::handle::{Objects, Shared, find_commit, find_tree, hold, object_id};
-use super::names::{self, Names};
+use super::handle::{ObjectSource, Shared, find_commit, find_tree, hold, object_id};
+use super::names::{self, FolderNames};
 use super::path::{BRIEFS, Folder};
 use super::tree::{LINK, SUBMODULE, TREE};
 use super::tree_cache::TreeCache;
@@ -33,7 +33,7 @@ pub struct HandoffFiles {
 #[derive(Clone)]
 pub struct Snapshot {
     pub(super) repo: Shared,
-    names: Arc<Names>,
+    names: Arc<FolderNames>,
     root: PathBuf,
     commit: Option<Oid>,
     pub(super) tree: Option<Oid>,
@@ -41,7 +41,12 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The same place with a tree that no commit holds yet.
-    pub(super) fn of_tree(repo: Shared, names: Arc<Names>, root: &Path, tree: Option<Oid>) -> Self {
+    pub(super) fn of_tree(
+        repo: Shared,
+        names: Arc<FolderNames>,
+        root: &Path,
+        tree: Option<Oid>,
+    ) -> Self {
         Self { repo, names, root: root.to_path_buf(), commit: None, tree }
     }
 
@@ -290,7 +295,7 @@ pub(super) fn ledger_tree(
 
 /// What a tree has at a path, for one look.
 pub(super) fn entry_at(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     tree: Oid,
     path: &str,
 ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
@@ -298,7 +303,11 @@ pub(super) fn entry_at(
 }
 
 /// Which part of a path is a link or a submodule.
-fn not_followed(objects: &dyn Objects, tree: Oid, path: &str) -> Result<LedgerError, LedgerError> {
+fn not_followed(
+    objects: &dyn ObjectSource,
+    tree: Oid,
+    path: &str,
+) -> Result<LedgerError, LedgerError> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     for end in ends {
         let what = match entry_with_mode(objects, Some(tree), &path[..end])? {
@@ -312,7 +321,7 @@ fn not_followed(objects: &dyn Objects, tree: Oid, path: &str) -> Result<LedgerEr
 }
 
 /// A blob's bytes.
-pub(super) fn read_blob(objects: &dyn Objects, id: Oid) -> Result<Vec<u8>, LedgerError> {
+pub(super) fn read_blob(objects: &dyn ObjectSource, id: Oid) -> Result<Vec<u8>, LedgerError> {
     let failed = |error: git2::Error| {
         let doing = if error.code() == ErrorCode::NotFound {
             "reading a file's object, which is not in this clone (a partial clone?),"

@@ -12,11 +12,11 @@ use git2::{ObjectType, OdbLookupFlags, Oid, Repository, Signature};
 use super::LedgerError;
 use super::blob::object_hash;
 use super::durable::{move_into_place, workshop};
-use super::handle::{Handle, Objects as _, Shared, check_whole, hold};
+use super::handle::{Handle, ObjectSource as _, Shared, check_whole, hold};
 use super::loose::Object;
 use super::pack::{self, PackWriter};
 use super::signing::{Signing, Unsigned};
-use super::tree::{Entry, UNREADABLE, edited, find_entry};
+use super::tree::{ObjectAndMode, UNREADABLE, edited, find_entry};
 
 /// With as many objects as this, one pack is faster to write and to read than single files.
 const PACK_FROM: usize = 120;
@@ -28,7 +28,7 @@ const NEW: &str = "new";
 /// changed: a month's is rewritten for each handoff in it.
 const LARGE: usize = 1_024;
 
-struct Made {
+struct NewObject {
     id: Oid,
     /// What turns another new object into this one.
     delta: Option<(Oid, Vec<u8>)>,
@@ -41,7 +41,7 @@ pub(super) struct Staging {
     /// Reads the repository, and has the new objects.
     objects: Shared,
     /// The new objects, each behind those it names.
-    made: Vec<Made>,
+    made: Vec<NewObject>,
     /// Where git runs to sign the commits; `None` where they are not signed.
     signing: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ impl Staging {
         }
         objects.new.insert(id, (kind, bytes.into()));
         drop(objects);
-        self.made.push(Made { id, delta });
+        self.made.push(NewObject { id, delta });
         Ok(id)
     }
 
@@ -104,7 +104,7 @@ impl Staging {
     pub(super) fn tree(
         &mut self,
         old: Option<Oid>,
-        edits: &[(String, Option<Entry>)],
+        edits: &[(String, Option<ObjectAndMode>)],
     ) -> Result<Option<Oid>, LedgerError> {
         let before = old.map(|id| self.folder(id)).transpose()?;
         let bytes = edited(before.as_deref().unwrap_or_default(), edits);
@@ -123,7 +123,11 @@ impl Staging {
     }
 
     /// What a tree has by a name: the object and its mode.
-    pub(super) fn entry(&mut self, tree: Oid, name: &str) -> Result<Option<Entry>, LedgerError> {
+    pub(super) fn entry(
+        &mut self,
+        tree: Oid,
+        name: &str,
+    ) -> Result<Option<ObjectAndMode>, LedgerError> {
         let bytes = self.folder(tree)?;
         find_entry(&bytes, name).map_err(|why| self.failed()(git2::Error::from_str(why)))
     }
@@ -171,7 +175,7 @@ impl Staging {
             return Ok(Vec::new());
         }
         let objects = hold(&self.objects);
-        let object = |made: &Made| {
+        let object = |made: &NewObject| {
             let (kind, bytes) = objects.object(made.id).map_err(self.failed())?;
             Ok(Object { id: made.id, kind, bytes: bytes.to_vec() })
         };
@@ -183,7 +187,7 @@ impl Staging {
         let new = self.dir.join(NEW);
         let written = || LedgerError::io("writing a pack into", &new);
         let mut pack = PackWriter::new(self.made.len()).map_err(written())?;
-        for Made { id, delta } in &self.made {
+        for NewObject { id, delta } in &self.made {
             match delta {
                 Some((base, delta)) if pack.takes_delta_to(*base) => {
                     pack.add_delta(*id, *base, delta).map_err(written())?;

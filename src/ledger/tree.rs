@@ -9,7 +9,7 @@ use git2::{ObjectType, Oid};
 use memchr::memchr;
 
 /// An entry of a tree: the object and its mode.
-pub(super) type Entry = (Oid, i32);
+pub(super) type ObjectAndMode = (Oid, i32);
 
 /// The mode of a tree inside a tree.
 pub(super) const TREE: i32 = 0o040_000;
@@ -28,12 +28,12 @@ const ID: usize = 20;
 pub(super) struct Tree {
     bytes: Arc<[u8]>,
     /// Sorted by name; git sorts a folder as if its name ended in a slash.
-    lines: Vec<Line>,
+    lines: Vec<EntrySpan>,
 }
 
 /// Where an entry stands in the bytes: its name from here to there, and the id
 /// behind it.
-struct Line {
+struct EntrySpan {
     mode: i32,
     name: u32,
     end: u32,
@@ -66,7 +66,7 @@ impl<'a> TreeEntry<'a> {
         std::str::from_utf8(self.name).ok()
     }
 
-    pub(super) fn entry(self) -> Entry {
+    pub(super) fn entry(self) -> ObjectAndMode {
         (self.id, self.mode)
     }
 }
@@ -87,7 +87,7 @@ impl Tree {
             at = end + 1 + ID;
             let place = |at: usize| u32::try_from(at).map_err(|_| unreadable());
             let mode = mode_of(line.mode).ok_or_else(unreadable)?;
-            let line = Line { mode, name: place(name)?, end: place(end)? };
+            let line = EntrySpan { mode, name: place(name)?, end: place(end)? };
             if let Some(last) = lines.last() {
                 is_sorted &= name_of(&bytes, last) < name_of(&bytes, &line);
             }
@@ -110,19 +110,19 @@ impl Tree {
 
     /// The entry of this name.
     pub(super) fn get(&self, name: impl AsRef<[u8]>) -> Option<TreeEntry<'_>> {
-        let find = |line: &Line| name_of(&self.bytes, line).cmp(name.as_ref());
+        let find = |line: &EntrySpan| name_of(&self.bytes, line).cmp(name.as_ref());
         let at = self.lines.binary_search_by(find).ok()?;
         Some(self.entry(&self.lines[at]))
     }
 
-    fn entry(&self, line: &Line) -> TreeEntry<'_> {
+    fn entry(&self, line: &EntrySpan) -> TreeEntry<'_> {
         let end = line.end as usize;
         let id = Oid::from_bytes(&self.bytes[end + 1..=end + ID]).expect("an id has twenty bytes");
         TreeEntry { name: name_of(&self.bytes, line), id, mode: line.mode }
     }
 }
 
-fn name_of<'a>(bytes: &'a [u8], line: &Line) -> &'a [u8] {
+fn name_of<'a>(bytes: &'a [u8], line: &EntrySpan) -> &'a [u8] {
     &bytes[line.name as usize..line.end as usize]
 }
 
@@ -186,7 +186,7 @@ fn tree_lines(mut tree: &[u8]) -> impl Iterator<Item = Result<TreeLine<'_>, &'st
 ///
 /// # Errors
 /// When they are damaged.
-pub(super) fn find_entry(bytes: &[u8], name: &str) -> Result<Option<Entry>, &'static str> {
+pub(super) fn find_entry(bytes: &[u8], name: &str) -> Result<Option<ObjectAndMode>, &'static str> {
     let is_it = |line: &Result<TreeLine<'_>, _>| {
         line.as_ref().map_or(true, |line| line.name == name.as_bytes())
     };
@@ -203,7 +203,7 @@ pub(super) fn find_entry(bytes: &[u8], name: &str) -> Result<Option<Entry>, &'st
 /// When they are damaged, or a name cannot be in a folder.
 pub(super) fn edited(
     old: &[u8],
-    edits: &[(String, Option<Entry>)],
+    edits: &[(String, Option<ObjectAndMode>)],
 ) -> Result<Vec<u8>, &'static str> {
     let modes: Vec<String> = edits
         .iter()

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use git2::{ObjectType, Oid};
 
 use super::LedgerError;
-use super::handle::Objects;
+use super::handle::ObjectSource;
 use super::tree::{LINK, Tree, TreeEntry};
 
 /// The entries that are kept in all, about 20 MB; the newest tree is kept whatever its size.
@@ -20,14 +20,14 @@ const OF_ITS_OWN: usize = 4;
 
 /// Parsed trees by id: those that were used lately, and those before them.
 #[derive(Default)]
-struct Kept {
+struct KeptTrees {
     lately: HashMap<Oid, Arc<Tree>>,
     before: HashMap<Oid, Arc<Tree>>,
     /// What those cost that were used lately.
     entries: usize,
 }
 
-impl Kept {
+impl KeptTrees {
     fn get(&mut self, id: Oid) -> Option<Arc<Tree>> {
         if let Some(tree) = self.lately.get(&id) {
             return Some(Arc::clone(tree));
@@ -51,13 +51,13 @@ impl Kept {
 
 /// The trees that were parsed last.
 #[derive(Default)]
-pub(super) struct TreeCache(Mutex<Kept>);
+pub(super) struct TreeCache(Mutex<KeptTrees>);
 
 impl TreeCache {
     /// What a tree has at a path.
     pub(super) fn entry_at(
         &self,
-        objects: &dyn Objects,
+        objects: &dyn ObjectSource,
         tree: Oid,
         path: &str,
     ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
@@ -77,7 +77,11 @@ impl TreeCache {
     }
 
     /// A tree, from the cache or into it.
-    pub(super) fn tree(&self, objects: &dyn Objects, id: Oid) -> Result<Arc<Tree>, LedgerError> {
+    pub(super) fn tree(
+        &self,
+        objects: &dyn ObjectSource,
+        id: Oid,
+    ) -> Result<Arc<Tree>, LedgerError> {
         let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tree) = kept().get(id) {
             return Ok(tree);

@@ -3,24 +3,24 @@
 use git2::Oid;
 
 use super::LedgerError;
-use super::handle::{Objects, find_tree};
-use super::tree::{Entry, TREE, Tree, TreeEntry};
+use super::handle::{ObjectSource, find_tree};
+use super::tree::{ObjectAndMode, TREE, Tree, TreeEntry};
 
 /// One file that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileDiff {
     pub(super) path: String,
-    pub(super) old: Option<Entry>,
-    pub(super) new: Option<Entry>,
+    pub(super) old: Option<ObjectAndMode>,
+    pub(super) new: Option<ObjectAndMode>,
 }
 
 /// Calls `visit` for each differing entry, which says whether to go below it.
 pub(super) fn walk_differences(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     old: Option<Oid>,
     new: Option<Oid>,
     path: &str,
-    visit: &mut impl FnMut(&str, Option<Entry>, Option<Entry>) -> bool,
+    visit: &mut impl FnMut(&str, Option<ObjectAndMode>, Option<ObjectAndMode>) -> bool,
 ) -> Result<(), LedgerError> {
     if old == new {
         return Ok(());
@@ -36,7 +36,8 @@ pub(super) fn walk_differences(
     for (name, before, after) in differing {
         let name = String::from_utf8_lossy(name);
         let below = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
-        let tree = |side: Option<Entry>| side.filter(|(_, mode)| *mode == TREE).map(|(id, _)| id);
+        let tree =
+            |side: Option<ObjectAndMode>| side.filter(|(_, mode)| *mode == TREE).map(|(id, _)| id);
         let (old_tree, new_tree) = (tree(before), tree(after));
         if visit(&below, before, after) && (old_tree.is_some() || new_tree.is_some()) {
             walk_differences(objects, old_tree, new_tree, &below, visit)?;
@@ -46,7 +47,7 @@ pub(super) fn walk_differences(
 }
 
 /// An entry's name, and the entry before and after.
-type Differing<'a> = (&'a [u8], Option<Entry>, Option<Entry>);
+type Differing<'a> = (&'a [u8], Option<ObjectAndMode>, Option<ObjectAndMode>);
 
 /// The entries that differ, by name.
 fn differing_entries<'a>(old: Option<&'a Tree>, new: Option<&'a Tree>) -> Vec<Differing<'a>> {
@@ -70,13 +71,13 @@ fn differing_entries<'a>(old: Option<&'a Tree>, new: Option<&'a Tree>) -> Vec<Di
 /// The files that differ between two trees. What is a file on one side and a
 /// folder on the other gives the file, and the files below the folder.
 pub(super) fn differing_files(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     old: Option<Oid>,
     new: Option<Oid>,
 ) -> Result<Vec<FileDiff>, LedgerError> {
     let mut files = Vec::new();
     walk_differences(objects, old, new, "", &mut |path, old, new| {
-        let file = |side: Option<Entry>| side.filter(|(_, mode)| *mode != TREE);
+        let file = |side: Option<ObjectAndMode>| side.filter(|(_, mode)| *mode != TREE);
         let (old, new) = (file(old), file(new));
         if old.is_some() || new.is_some() {
             files.push(FileDiff { path: path.to_owned(), old, new });
@@ -88,10 +89,10 @@ pub(super) fn differing_files(
 
 /// The entry at a path, with its mode.
 pub(super) fn entry_with_mode(
-    objects: &dyn Objects,
+    objects: &dyn ObjectSource,
     tree: Option<Oid>,
     path: &str,
-) -> Result<Option<Entry>, LedgerError> {
+) -> Result<Option<ObjectAndMode>, LedgerError> {
     let Some(tree) = tree else { return Ok(None) };
     let mut at = (tree, TREE);
     for part in path.split('/') {
@@ -109,6 +110,6 @@ pub(super) fn entry_with_mode(
 }
 
 /// Whether an entry is a plain file.
-pub(super) fn is_plain(entry: Entry) -> bool {
+pub(super) fn is_plain(entry: ObjectAndMode) -> bool {
     matches!(entry.1, 0o100_644 | 0o100_755)
 }

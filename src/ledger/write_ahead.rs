@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one move of a branch adds to the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct BranchMove {
     pub(super) refname: String,
     pub(super) old: Option<Oid>,
     pub(super) new: Oid,
@@ -188,7 +188,7 @@ impl WriteAhead {
     /// Appends a record, which is on the disk when this returns. The caller holds
     /// git's lock on the branch and found it where the record begins: nothing that
     /// did not happen is ever recorded.
-    pub(super) fn append(&mut self, record: &Record) -> Result<(), LedgerError> {
+    pub(super) fn append(&mut self, record: &BranchMove) -> Result<(), LedgerError> {
         let is_known = self.last.as_ref().is_some_and(|(refname, commit)| {
             *refname == record.refname && Some(*commit) == record.old
         });
@@ -238,13 +238,13 @@ impl WriteAhead {
     }
 
     /// Writes a record's objects into the repository.
-    pub(super) fn install(&mut self, record: &Record) -> Result<(), LedgerError> {
+    pub(super) fn install(&mut self, record: &BranchMove) -> Result<(), LedgerError> {
         let install = |object| loose::install(&self.git_dir, object, &mut self.touched);
         record.objects.iter().try_for_each(install)
     }
 
     /// Notes that the record appended last has its objects and its branch.
-    pub(super) fn applied(&mut self, record: &Record, touched: BTreeSet<PathBuf>) {
+    pub(super) fn applied(&mut self, record: &BranchMove, touched: BTreeSet<PathBuf>) {
         self.touched.extend(touched);
         self.last = Some((record.refname.clone(), record.new));
         let noted = self.note_applied();
@@ -349,7 +349,7 @@ impl WriteAhead {
     fn apply(
         &mut self,
         repo: &Repository,
-        records: &[Record],
+        records: &[BranchMove],
         after_failure: bool,
     ) -> Result<(), LedgerError> {
         for record in records {
@@ -504,7 +504,7 @@ fn record_at(
     generation: u64,
     at: u64,
     git_dir: &Path,
-) -> io::Result<Option<(Record, u64)>> {
+) -> io::Result<Option<(BranchMove, u64)>> {
     let length = file.metadata()?.len();
     let Some((sum, size)) = frame_at(file, generation, at, length)? else { return Ok(None) };
     let mut payload = vec![0; size];
@@ -512,13 +512,13 @@ fn record_at(
     if checksum(generation, at, &payload) != sum {
         return Ok(None);
     }
-    let record = Record::decode(&payload, git_dir);
+    let record = BranchMove::decode(&payload, git_dir);
     Ok(record.map(|record| (record, at + (FRAME + size) as u64)))
 }
 
 /// All whole records. What is unreadable before its end is passed over: each
 /// record stands for itself.
-fn all_records(file: &mut File, generation: u64, git_dir: &Path) -> io::Result<Vec<Record>> {
+fn all_records(file: &mut File, generation: u64, git_dir: &Path) -> io::Result<Vec<BranchMove>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(RECORDS))?;
     file.read_to_end(&mut bytes)?;
@@ -530,7 +530,7 @@ fn all_records(file: &mut File, generation: u64, git_dir: &Path) -> io::Result<V
         let record = parse_frame(&bytes[at..], generation).and_then(|(sum, size)| {
             let payload = bytes.get(at + FRAME..at + FRAME + size)?;
             let is_whole = checksum(generation, RECORDS + at as u64, payload) == sum;
-            let record = is_whole.then(|| Record::decode(payload, git_dir)).flatten()?;
+            let record = is_whole.then(|| BranchMove::decode(payload, git_dir)).flatten()?;
             Some((record, FRAME + size))
         });
         match record {
@@ -554,7 +554,7 @@ fn all_records(file: &mut File, generation: u64, git_dir: &Path) -> io::Result<V
     Ok(records)
 }
 
-impl Record {
+impl BranchMove {
     /// A line for the branch, one for each checkout (below the git folder, so
     /// that a copy of the repository means its own), and the objects.
     fn encode(&self, git_dir: &Path) -> Vec<u8> {
@@ -631,18 +631,18 @@ enum JournalCheck {
 }
 
 /// All moves of one branch.
-struct Chain<'a> {
+struct BranchMoves<'a> {
     refname: &'a str,
     start: Option<Oid>,
     /// Where it was and came to, oldest first.
     commits: Vec<Oid>,
 }
 
-fn chains(records: &[Record]) -> BTreeMap<&str, Chain<'_>> {
+fn chains(records: &[BranchMove]) -> BTreeMap<&str, BranchMoves<'_>> {
     let mut chains = BTreeMap::new();
     for record in records {
         let refname = record.refname.as_str();
-        let chain = chains.entry(refname).or_insert_with(|| Chain {
+        let chain = chains.entry(refname).or_insert_with(|| BranchMoves {
             refname,
             start: record.old,
             commits: Vec::new(),
@@ -653,7 +653,7 @@ fn chains(records: &[Record]) -> BTreeMap<&str, Chain<'_>> {
     chains
 }
 
-impl Chain<'_> {
+impl BranchMoves<'_> {
     fn last(&self) -> Oid {
         *self.commits.last().expect("a chain has a commit")
     }

@@ -20,7 +20,7 @@ use super::index_file::IndexLock;
 use super::lock::become_writer;
 use super::snapshot::{Snapshot, tree_of};
 use super::staging::Staging;
-use super::write_ahead::{Record, WriteAhead};
+use super::write_ahead::{BranchMove, WriteAhead};
 use super::{Ledger, LedgerError};
 use crate::disk::FileLock;
 use crate::model::ObjectId;
@@ -274,7 +274,7 @@ impl Writer {
         // What was just made need not be read again for the checkouts.
         let made = Arc::clone(staging.repo());
         let objects = staging.install()?;
-        let record = Record { refname: refname.to_owned(), old, new, behind, objects };
+        let record = BranchMove { refname: refname.to_owned(), old, new, behind, objects };
         // From before the branch moves: a `git commit` between that and the index
         // following would take the new files for deleted, and delete them.
         let mut locks = BTreeMap::new();

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Deal;
+use super::{Deal, Remarks};
 
 /// Which closed-won deals are wanted, by the time they were won. Both ends
 /// are optional; `from` is included, `to` is not.
@@ -40,8 +40,8 @@ pub struct Source {
     /// SHA-256 (hex) of the bytes read: the file's, or the concatenated pages'.
     pub sha256: String,
     /// What a reader should know: a date without zone taken as UTC, a match without id.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub remarks: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub remarks: Remarks,
     /// What to do about won deals of which the source gives no date.
     #[serde(skip)]
     pub undated_help: Option<String>,
@@ -68,7 +68,7 @@ impl Population {
             query: None,
             rows: 0,
             sha256: String::new(),
-            remarks: Vec::new(),
+            remarks: Remarks::default(),
             undated_help: None,
         };
         Self { source, deals: Evidence::complete(Vec::new()) }

@@ -86,7 +86,7 @@ pub fn read_push_log(bytes: &[u8], branch: &str) -> Result<Vec<Push>, LogFault> 
                     "expected time, before, after, ref, kind and who, separated by tabs",
                 ));
             };
-            let push = Activity::read(time, before, after, name, kind, Some(who))
+            let push = BranchActivity::read(time, before, after, name, kind, Some(who))
                 .map_err(|why| fault(at, &why))?;
             pushes.extend(push.on(&wanted));
         }
@@ -105,17 +105,18 @@ pub fn push_of_activity(item: &Value, branch: &str) -> Result<Option<Push>, Stri
     let text = |name: &str| item[name].as_str().ok_or_else(|| format!("it has no `{name}`"));
     let (time, kind) = (text("timestamp")?, text("activity_type")?);
     let who = item["actor"]["login"].as_str();
-    let read = Activity::read(time, text("before")?, text("after")?, text("ref")?, kind, who)?;
+    let read =
+        BranchActivity::read(time, text("before")?, text("after")?, text("ref")?, kind, who)?;
     Ok(read.on(&format!("refs/heads/{branch}")))
 }
 
 /// One move of some branch, in the words that GitHub and the hook share.
-struct Activity {
+struct BranchActivity {
     name: String,
     push: Push,
 }
 
-impl Activity {
+impl BranchActivity {
     fn read(
         time: &str,
         before: &str,

@@ -44,6 +44,6 @@ pub use money::{
 pub use person::{is_same_person, is_unseen, may_be_person};
 pub use remarks::{NotPushed, Remarks};
 pub use signature::{
-    DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
-    UnreadFact,
+    DocumentId, DocumentKey, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent,
+    Signer, UnreadFact,
 };

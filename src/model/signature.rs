@@ -18,6 +18,9 @@ text_id! {
     DocumentId
 }
 
+/// A document and its provider.
+pub type DocumentKey = (ProviderName, DocumentId);
+
 impl DocumentId {
     /// Whether the id, alone in a property of a deal, tells that the document
     /// is the deal's; a shorter one could be any number.

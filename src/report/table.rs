@@ -76,13 +76,13 @@ impl Paint {
 
 /// One column: its title, and whether it holds numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct TableColumn {
     title: String,
     right: bool,
     whole: bool,
 }
 
-impl Column {
+impl TableColumn {
     /// A column of words.
     pub fn text(title: impl Into<String>) -> Self {
         Self { title: title.into(), right: false, whole: false }
@@ -112,14 +112,14 @@ const ALIGNED: usize = 60;
 /// terminal is shown instead.
 #[derive(Debug, Clone)]
 pub struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table without rows.
     #[must_use]
-    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+    pub fn new(columns: impl IntoIterator<Item = TableColumn>) -> Self {
         Self { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
@@ -139,7 +139,7 @@ impl Table {
     }
 
     /// How wide a column must be: what people copy, numbers and words are not broken.
-    fn least(&self, at: usize, column: &Column) -> usize {
+    fn least(&self, at: usize, column: &TableColumn) -> usize {
         let cells = || self.rows.iter().map(|row| row[at].as_str());
         let widest = cells().map(UnicodeWidthStr::width).max().unwrap_or_default();
         let words = cells().chain([column.title.as_str()]).flat_map(str::split_whitespace);

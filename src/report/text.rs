@@ -9,7 +9,7 @@ use super::sentences::{
     claimed_and_shown, class_severity, closing, currencies, currency_title, evidence, footing,
     headline, latencies, percent_or_dash, question, sum, tally,
 };
-use super::table::{Column, Paint, Table, inert};
+use super::table::{Paint, Table, TableColumn, inert};
 use super::{FindingsReport, Options};
 use crate::audit::{AuditReport, Class, LatencyFigures, Values};
 use crate::finding::{Finding, Severity};
@@ -121,11 +121,11 @@ fn finding_list(out: &mut String, report: &AuditReport, options: &Options) {
 /// says before there is any ledger.
 fn population(out: &mut String, report: &AuditReport, options: &Options) {
     let currencies = currencies(report);
-    let money = || currencies.iter().map(|currency| Column::number(currency_title(currency)));
+    let money = || currencies.iter().map(|currency| TableColumn::number(currency_title(currency)));
     for (heading, groups) in
         [("Month", &report.metrics.by_month), ("Owner", &report.metrics.by_rep)]
     {
-        let columns = [Column::text(heading), Column::number("Deals")];
+        let columns = [TableColumn::text(heading), TableColumn::number("Deals")];
         let mut table = Table::new(columns.into_iter().chain(money()));
         for group in groups {
             let values = group.figures.values.total();
@@ -142,11 +142,11 @@ fn population(out: &mut String, report: &AuditReport, options: &Options) {
         report.deals.iter().filter(|deal| deal.class == Class::Missing).collect();
     without.sort_by(|a, b| (b.closed_won_at, &a.key).cmp(&(a.closed_won_at, &b.key)));
     let mut table = Table::new([
-        Column::text("Without a handoff"),
-        Column::text("Won"),
-        Column::text("Owner"),
-        Column::number("Value"),
-        Column::whole("Deal"),
+        TableColumn::text("Without a handoff"),
+        TableColumn::text("Won"),
+        TableColumn::text("Owner"),
+        TableColumn::number("Value"),
+        TableColumn::whole("Deal"),
     ]);
     for deal in without.iter().take(LISTED) {
         table.row([
@@ -172,9 +172,9 @@ fn population(out: &mut String, report: &AuditReport, options: &Options) {
 /// Count and value of each class.
 fn classes(report: &AuditReport, options: &Options) -> String {
     let currencies = currencies(report);
-    let columns = [Column::text("Class"), Column::number("Deals")]
+    let columns = [TableColumn::text("Class"), TableColumn::number("Deals")]
         .into_iter()
-        .chain(currencies.iter().map(|currency| Column::number(currency_title(currency))));
+        .chain(currencies.iter().map(|currency| TableColumn::number(currency_title(currency))));
     let mut table = Table::new(columns);
     let mut row = |name: &str, number: usize, values: &Values| {
         let sums = currencies.iter().map(|currency| sum(values, currency));
@@ -216,14 +216,14 @@ fn times(out: &mut String, report: &AuditReport, options: &Options) {
     }
     let business = rows.iter().any(|(_, figures)| figures.business_median_s.is_some());
     let mut columns = vec![
-        Column::text("Signature to"),
-        Column::number("Deals"),
-        Column::number("Median"),
-        Column::number("p90"),
+        TableColumn::text("Signature to"),
+        TableColumn::number("Deals"),
+        TableColumn::number("Median"),
+        TableColumn::number("p90"),
     ];
     if business {
-        columns.push(Column::number("Business median"));
-        columns.push(Column::number("Business p90"));
+        columns.push(TableColumn::number("Business median"));
+        columns.push(TableColumn::number("Business p90"));
     }
     let mut table = Table::new(columns);
     for (name, figures) in rows {
@@ -283,8 +283,9 @@ fn people(out: &mut String, report: &AuditReport, options: &Options) {
             "Complete",
             "Returned",
         ];
-        let mut table =
-            Table::new([Column::text(heading)].into_iter().chain(numbers.map(Column::number)));
+        let mut table = Table::new(
+            [TableColumn::text(heading)].into_iter().chain(numbers.map(TableColumn::number)),
+        );
         for group in groups {
             let figures = &group.figures;
             let [claimed, shown] = claimed_and_shown(&figures.first_touch_evidenced);
@@ -311,9 +312,9 @@ fn unanswered(out: &mut String, report: &AuditReport, options: &Options) {
         return;
     }
     let mut table = Table::new([
-        Column::text("Unanswered at delivery"),
-        Column::number("Briefs"),
-        Column::number("Of"),
+        TableColumn::text("Unanswered at delivery"),
+        TableColumn::number("Briefs"),
+        TableColumn::number("Of"),
     ]);
     for asked in asked {
         table.row([question(asked.question), thousands(asked.count), thousands(asked.of)]);

@@ -10,7 +10,7 @@ mod word_or_list;
 pub use read::{
     DocumentKind, DocumentRule, SettingsReader, name_path, read, read_checked, schema_generator,
 };
-pub use shape::{Problem, check_shape};
+pub use shape::{ConfigProblem, check_shape};
 pub(crate) use word_or_list::{WordOrList, word_or_list};
 
 /// What a switch is where nothing is said.

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::shape::{Problem, check_shape};
+use super::shape::{ConfigProblem, check_shape};
 use crate::yaml::{Error, Located, Node, Value, from_node};
 
 pub use crate::model::DocumentKind;
@@ -41,7 +41,7 @@ pub fn schema_generator() -> SchemaGenerator {
 ///
 /// # Errors
 /// Every problem, in the order of the file.
-pub fn read<T: DeserializeOwned + JsonSchema>(node: &Node) -> Result<T, Vec<Problem>> {
+pub fn read<T: DeserializeOwned + JsonSchema>(node: &Node) -> Result<T, Vec<ConfigProblem>> {
     let schema = schema_generator().into_root_schema_for::<T>();
     let (rest, mut problems) = check_shape(node, schema.as_value());
     let (value, more) = read_checked(&rest);
@@ -58,8 +58,8 @@ pub fn read<T: DeserializeOwned + JsonSchema>(node: &Node) -> Result<T, Vec<Prob
 /// taken out and the rest is read again, so that every problem is found; the
 /// value is what could be read without them.
 #[must_use]
-pub fn read_checked<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Problem>) {
-    let mut problems: Vec<Problem> = Vec::new();
+pub fn read_checked<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<ConfigProblem>) {
+    let mut problems: Vec<ConfigProblem> = Vec::new();
     let mut rest = node.clone();
     loop {
         match from_node::<T>(&rest) {
@@ -68,7 +68,7 @@ pub fn read_checked<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Problem
                 let taken_out = take_out(&mut rest, &error);
                 // What was taken out may be missed where it was: that is no problem of its own.
                 if !error.is_missing_key || problems.is_empty() {
-                    problems.push(name_path(node, Problem::from(error)));
+                    problems.push(name_path(node, ConfigProblem::from(error)));
                 }
                 if !taken_out || problems.len() >= MOST_PROBLEMS {
                     return (None, problems);
@@ -81,7 +81,7 @@ pub fn read_checked<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Problem
 /// The problem with the whole path of the setting it is about in its message,
 /// where the message names a part of that path or none.
 #[must_use]
-pub fn name_path(root: &Node, mut problem: Problem) -> Problem {
+pub fn name_path(root: &Node, mut problem: ConfigProblem) -> ConfigProblem {
     let Some(path) = path_to(root, &problem).filter(|path| !path.is_empty()) else {
         return problem;
     };
@@ -99,7 +99,7 @@ pub fn name_path(root: &Node, mut problem: Problem) -> Problem {
 }
 
 /// The dotted keys that lead to a problem's place.
-fn path_to(node: &Node, problem: &Problem) -> Option<String> {
+fn path_to(node: &Node, problem: &ConfigProblem) -> Option<String> {
     let is_at = |node: &Node| (node.span.line, node.span.column) == (problem.line, problem.column);
     match &node.value {
         Value::Map(entries) => entries.iter().find_map(|entry| {
@@ -153,7 +153,7 @@ fn take_out(node: &mut Node, error: &Error) -> bool {
 /// Reads one connector's section (`crm.hubspot`, `deliver.slack`, …) into
 /// what its room works with, `T`, and describes it for the JSON Schema.
 pub struct SettingsReader<T: ?Sized> {
-    read: fn(&Node) -> Result<Box<T>, Vec<Problem>>,
+    read: fn(&Node) -> Result<Box<T>, Vec<ConfigProblem>>,
     schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
@@ -171,7 +171,7 @@ impl<T: ?Sized> SettingsReader<T> {
     ///
     /// # Errors
     /// Every problem in it, with its line.
-    pub fn read(&self, node: &Node) -> Result<Box<T>, Vec<Problem>> {
+    pub fn read(&self, node: &Node) -> Result<Box<T>, Vec<ConfigProblem>> {
         (self.read)(node)
     }
 

@@ -12,7 +12,7 @@ use crate::yaml::{Entry, Error, Node, Span, Value};
 
 /// One thing wrong in the configuration, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The line, from 1.
     pub line: usize,
     /// The column, from 1.
@@ -23,7 +23,7 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-impl Problem {
+impl ConfigProblem {
     /// A problem at a place.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
         Self { line: span.line, column: span.column, message: message.into(), help: None }
@@ -37,7 +37,7 @@ impl Problem {
     }
 }
 
-impl From<Error> for Problem {
+impl From<Error> for ConfigProblem {
     fn from(error: Error) -> Self {
         Self { line: error.line, column: error.column, message: error.message, help: None }
     }
@@ -46,7 +46,7 @@ impl From<Error> for Problem {
 /// Checks a value against a schema. Returns what of it has the right shape,
 /// for whoever reads on, and every problem.
 #[must_use]
-pub fn check_shape(node: &Node, schema: &Json) -> (Node, Vec<Problem>) {
+pub fn check_shape(node: &Node, schema: &Json) -> (Node, Vec<ConfigProblem>) {
     let mut check = ShapeCheck { root: schema, path: Vec::new(), problems: Vec::new() };
     let rest = check.value(node, schema);
     let empty = Node { value: Value::Map(Vec::new()), span: node.span };
@@ -62,7 +62,7 @@ enum Step {
 struct ShapeCheck<'a> {
     root: &'a Json,
     path: Vec<Step>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl<'a> ShapeCheck<'a> {
@@ -135,7 +135,7 @@ impl<'a> ShapeCheck<'a> {
         let others = others.iter().map(|other| self.expected(other));
         let expected = std::iter::once(words_there).chain(others).collect::<Vec<_>>().join(" or ");
         let one_of = if words.len() > 1 { "one of " } else { "" };
-        let problem = Problem::at(
+        let problem = ConfigProblem::at(
             node.span,
             format!("{label} is {one_of}{expected}; this is {}", found(node)),
         );
@@ -245,7 +245,8 @@ impl<'a> ShapeCheck<'a> {
                 usable = false;
                 let described = properties
                     .and_then(|properties| properties.get(key)?.get("description")?.as_str());
-                let mut problem = Problem::at(node.span, format!("{} needs `{key}`", self.label()));
+                let mut problem =
+                    ConfigProblem::at(node.span, format!("{} needs `{key}`", self.label()));
                 problem.help = described.map(|text| format!("`{key}`: {}", first_sentence(text)));
                 self.problems.push(problem);
             }
@@ -261,7 +262,7 @@ impl<'a> ShapeCheck<'a> {
             true => format!("there is no key `{key}`"),
             false => format!("{} has no key `{key}`", self.label()),
         };
-        let problem = Problem::at(entry.key_span, message);
+        let problem = ConfigProblem::at(entry.key_span, message);
         self.problems.push(match known.is_empty() {
             true => problem.help("it has no keys: write `{}`"),
             false => problem.help(did_you_mean(&key, known.iter().copied())),
@@ -275,7 +276,7 @@ impl<'a> ShapeCheck<'a> {
             self.label(),
             shorten(&entry.key, 60)
         );
-        self.problems.push(Problem::at(entry.key_span, message).help("keep one of them"));
+        self.problems.push(ConfigProblem::at(entry.key_span, message).help("keep one of them"));
     }
 
     fn wrong_kind(&mut self, node: &Node, choices: &[&Json]) {
@@ -291,7 +292,7 @@ impl<'a> ShapeCheck<'a> {
         what: impl std::fmt::Display,
         help: Option<String>,
     ) -> Option<Node> {
-        let mut problem = Problem::at(node.span, format!("{} {what}", self.label()));
+        let mut problem = ConfigProblem::at(node.span, format!("{} {what}", self.label()));
         problem.help = help;
         self.problems.push(problem);
         None

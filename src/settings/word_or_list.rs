@@ -17,8 +17,8 @@ pub(crate) fn word_or_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
     expected: &'static str,
 ) -> Result<WordOrList<T>, D::Error> {
-    struct Reader<T>(&'static str, PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+    struct WordOrListVisitor<T>(&'static str, PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for WordOrListVisitor<T> {
         type Value = WordOrList<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,5 +37,5 @@ pub(crate) fn word_or_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
             Ok(WordOrList::List(items))
         }
     }
-    deserializer.deserialize_any(Reader(expected, PhantomData))
+    deserializer.deserialize_any(WordOrListVisitor(expected, PhantomData))
 }

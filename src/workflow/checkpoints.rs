@@ -11,7 +11,7 @@ use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
 use crate::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{
-    self, CheckpointFacts, Containment, Ledger, Line, find_containment, list_checkpoints,
+    self, CheckpointFacts, ChosenParents, Containment, Ledger, find_containment, list_checkpoints,
 };
 use crate::model::{CheckpointDeal, ObjectId, Push};
 use crate::text::shorten;
@@ -38,7 +38,7 @@ pub struct CheckpointChain {
 impl CheckpointChain {
     /// Looks which checkpoints' tips a history along a line still holds. Where
     /// that cannot be told, it is noted.
-    pub fn compare(&mut self, ledger: &Ledger, line: &Line, head: ObjectId) {
+    pub fn compare(&mut self, ledger: &Ledger, line: &ChosenParents, head: ObjectId) {
         for checkpoint in &mut self.checkpoints {
             let found = find_containment(ledger.git_dir(), line, checkpoint.tip, head);
             match found {
@@ -226,7 +226,7 @@ fn stamps_alone(
 }
 
 /// What this clone and a remote have not in common.
-struct Met {
+struct CheckpointDifference {
     only_here: Vec<String>,
     replaced: Vec<String>,
     /// What the remote has in the place of checkpoints and cannot be one, and why.
@@ -234,7 +234,7 @@ struct Met {
 }
 
 /// Fetches the checkpoints that only the remote has.
-fn meet(ledger: &Ledger, remote: &str) -> Result<Met, WorkflowError> {
+fn meet(ledger: &Ledger, remote: &str) -> Result<CheckpointDifference, WorkflowError> {
     let there = ledger.remote_checkpoints(remote)?;
     let own = list_checkpoints(ledger.git_dir())?;
     let odd_here = own.odd;
@@ -259,7 +259,7 @@ fn meet(ledger: &Ledger, remote: &str) -> Result<Met, WorkflowError> {
     let is_there = |name: &String| there.refs.contains_key(name) || odd.contains_key(name);
     let differ =
         |(name, id): &(&String, &ObjectId)| there.refs.get(*name).is_some_and(|it| it != *id);
-    Ok(Met {
+    Ok(CheckpointDifference {
         replaced: here.iter().filter(differ).map(|(name, _)| name.clone()).collect(),
         only_here: here.keys().filter(|name| !is_there(name)).cloned().collect(),
         odd,

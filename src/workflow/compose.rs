@@ -23,14 +23,14 @@ use crate::time::Calendar;
 
 /// What the ledger knows of a customer.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct KnownCustomer {
     /// Who has their earlier handoffs: a place in the team.
     pub csm: Option<usize>,
     /// Those handoffs, as a brief tells them.
     pub section: Option<Value>,
 }
 
-impl Known {
+impl KnownCustomer {
     /// Of the customer of a brief. What cannot be read is not known.
     pub(super) fn of(
         context: &Context,
@@ -67,13 +67,13 @@ pub(super) fn compose(
     before: Option<&Value>,
     answers: Option<&Map<String, Value>>,
     open: &dyn Fn() -> BTreeMap<usize, usize>,
-    known: &dyn Fn(&Value) -> Known,
+    known: &dyn Fn(&Value) -> KnownCustomer,
 ) -> Composed {
     let config = &context.config;
     let due = due_of(config, found, signed, before);
     let limit = until(config, due);
     let mapped = config.mapping.apply(&mapping_input(context, found, signed, &limit, answers));
-    let mut remarks = Remarks::from(found.remarks.clone());
+    let mut remarks = found.remarks.clone();
     remarks.extend(
         mapped.remarks.iter().map(|remark| format!("{}: {}", remark.field, remark.message)),
     );
@@ -105,7 +105,7 @@ pub(super) fn compose(
             deal.insert("company_url".to_owned(), json!(url));
         }
     }
-    let Known { csm, section } = known(&Value::Object(sections.clone()));
+    let KnownCustomer { csm, section } = known(&Value::Object(sections.clone()));
     // What stood in the brief when it was made is not told again.
     let was_signed = before.is_some_and(|before| View::of(before).is_signed());
     let section = match before.and_then(|before| before.get("earlier")) {

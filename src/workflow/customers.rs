@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::folder_facts::{Facts, Kind, facts, select};
+use super::folder_facts::{FactKind, FolderFacts, facts, select};
 use super::promises::open_promises;
 use super::store::{Stored, stored_at};
 use super::{Context, WorkflowError, pending_pull_request};
@@ -48,14 +48,14 @@ impl MatchedBy {
 
 /// What a customer is known by, the surest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+struct CustomerIdentity {
     /// CRM and id of the company.
     company: Option<(String, String)>,
     domain: Option<String>,
     name: Option<String>,
 }
 
-impl Identity {
+impl CustomerIdentity {
     fn of(brief: &Value) -> Self {
         let text = |pointer: &str| {
             let text = brief.pointer(pointer).and_then(Value::as_str).map(str::trim);
@@ -87,7 +87,7 @@ impl Identity {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CustomerHandoff {
     key: Option<String>,
-    customer: Identity,
+    customer: CustomerIdentity,
     /// All that the CSM is known by.
     csm: Vec<String>,
     /// Seconds since 1970, of one that is signed.
@@ -105,7 +105,7 @@ impl CustomerHandoff {
         };
         Self {
             key: view.key().map(|key| key.as_str().to_owned()),
-            customer: Identity::of(brief.json()),
+            customer: CustomerIdentity::of(brief.json()),
             csm: view.csm_words().into_iter().map(str::to_owned).collect(),
             signed_at: view.signed_at().filter(|_| view.is_signed()).map(|at| at.timestamp()),
             touched: (touch(false), touch(true)),
@@ -136,19 +136,19 @@ impl CustomerHandoff {
     }
 }
 
-const KIND: Kind<'static, Option<CustomerHandoff>> =
-    Kind { name: "customers", basis: b"", read: &CustomerHandoff::read };
+const KIND: FactKind<'static, Option<CustomerHandoff>> =
+    FactKind { name: "customers", basis: b"", read: &CustomerHandoff::read };
 
 /// What is known of the handoffs of one month.
 pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Vec<CustomerHandoff> {
-    let Facts { rows, .. } =
+    let FolderFacts { rows, .. } =
         select(context, snapshot, Some(month), &KIND, |_| true, |_, entry| entry.ok()?);
     rows
 }
 
 /// The handoffs at the tip of the ledger by folder.
 #[derive(Debug, Default)]
-struct Index {
+struct CustomerIndex {
     tree: Option<ObjectId>,
     entries: BTreeMap<String, CustomerHandoff>,
     /// How a brief shows those that were asked for, by folder.
@@ -169,7 +169,7 @@ pub(super) struct EarlierHandoff {
 /// The customers of a ledger. The first time that they are asked for, what is
 /// kept is looked through; a run that asks again holds all of it.
 #[derive(Debug, Default)]
-pub(super) struct Customers(RefCell<Option<Index>>);
+pub(super) struct Customers(RefCell<Option<CustomerIndex>>);
 
 /// A handoff that was written in a batch: its folder, what is known of it, and
 /// the ledger's tree before and after.
@@ -193,7 +193,7 @@ impl Customers {
         key: &Key,
         brief: &Value,
     ) -> Result<Vec<EarlierHandoff>, WorkflowError> {
-        let customer = Identity::of(brief);
+        let customer = CustomerIdentity::of(brief);
         let matches = |folder: &dyn Fn() -> Option<String>, entry: &CustomerHandoff| {
             let by = customer.same(&entry.customer)?;
             let (other, signed_at) = entry.signed().filter(|(other, _)| other != key)?;
@@ -209,7 +209,7 @@ impl Customers {
         let mut held = self.0.borrow_mut();
         let mut found = match &mut *held {
             None => {
-                *held = Some(Index::default());
+                *held = Some(CustomerIndex::default());
                 let matches =
                     |folder: &dyn Fn() -> Folder,
                      entry: Result<Option<CustomerHandoff>, String>| {
@@ -278,7 +278,7 @@ impl Customers {
     }
 }
 
-impl Index {
+impl CustomerIndex {
     /// Reads what has changed.
     fn follow(&mut self, context: &Context, snapshot: &Snapshot) -> Result<(), WorkflowError> {
         if self.tree.is_some() && self.tree == snapshot.tree() {
@@ -360,7 +360,7 @@ fn promises(brief: &Brief, stored: &Stored) -> Option<(String, Value)> {
 pub fn handoffs_of_customer(context: &Context, word: &str) -> Result<Vec<Key>, WorkflowError> {
     let snapshot = context.ledger.snapshot()?;
     let (name, site) = (normalised(word), domain(word));
-    let is_meant = |customer: &Identity| {
+    let is_meant = |customer: &CustomerIdentity| {
         let named = customer.name.as_deref().is_some_and(|own| {
             !name.is_empty() && (own == name || format!(" {own} ").contains(&format!(" {name} ")))
         });
@@ -376,7 +376,7 @@ pub fn handoffs_of_customer(context: &Context, word: &str) -> Result<Vec<Key>, W
     let mut found = select(context, &snapshot, None, &KIND, may_be, is_theirs).rows;
     for (key, stored) in pending_pull_request::all(context, &snapshot)?.0 {
         let brief = stored.brief.as_ref().map(Brief::json);
-        if brief.is_some_and(|brief| is_meant(&Identity::of(brief))) {
+        if brief.is_some_and(|brief| is_meant(&CustomerIdentity::of(brief))) {
             let at = brief.and_then(|brief| View::of(brief).signed_at());
             found.push((at.map_or(0, |at| at.timestamp()), key));
         }
@@ -418,13 +418,13 @@ fn domain(site: &str) -> Option<String> {
 // to whoever has the fewest.
 
 /// Open handoffs by the CSM's place in the team.
-type Counts = BTreeMap<usize, usize>;
+type OpenByCsm = BTreeMap<usize, usize>;
 
 /// The counts of the months that were asked for. Each month is read once;
 /// what is made of it afterwards is added.
 #[derive(Debug, Default)]
 pub(super) struct OpenHandoffs {
-    months: RefCell<BTreeMap<String, Counts>>,
+    months: RefCell<BTreeMap<String, OpenByCsm>>,
     /// The customers, which the same run asks for.
     pub(super) customers: Customers,
 }
@@ -437,14 +437,14 @@ impl OpenHandoffs {
         context: &Context,
         snapshot: &Snapshot,
         signed_at: DateTime<Utc>,
-    ) -> Counts {
+    ) -> OpenByCsm {
         let layout = context.config.layout.as_str();
         let mut months: Vec<String> = [signed_at, signed_at - Days::new(28)]
             .into_iter()
             .filter_map(|when| month_for(layout, when).ok())
             .collect();
         months.dedup();
-        let (mut known, mut open) = (self.months.borrow_mut(), Counts::new());
+        let (mut known, mut open) = (self.months.borrow_mut(), OpenByCsm::new());
         for month in months {
             let counts =
                 known.entry(month).or_insert_with_key(|month| read(context, snapshot, month));
@@ -478,8 +478,8 @@ impl OpenHandoffs {
     }
 }
 
-fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
-    let mut open = Counts::new();
+fn read(context: &Context, snapshot: &Snapshot, month: &str) -> OpenByCsm {
+    let mut open = OpenByCsm::new();
     // What cannot be read here only makes the counts less even; validate and audit report it.
     for csm in entries(context, snapshot, month).iter().filter_map(|entry| entry.awaits(context)) {
         *open.entry(csm).or_insert(0) += 1;
@@ -504,7 +504,7 @@ mod tests {
     #[test]
     fn a_customer_is_known_by_the_first_thing_that_both_have() {
         let of = |company: &str, site: &str, name: &str| {
-            Identity::of(&json!({
+            CustomerIdentity::of(&json!({
                 "deal": {"crm": "hubspot", "company_id": company},
                 "customer": {"name": name, "website": site},
             }))

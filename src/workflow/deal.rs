@@ -6,7 +6,7 @@ use super::WorkflowError;
 use crate::brief::DecidedBy;
 use crate::crm::{Crm, CrmError};
 use crate::model::{
-    Deal, DealId, DealRef, DocumentKind, Key, Money, Outcome, ProviderName, Signature,
+    Deal, DealId, DealRef, DocumentKind, Key, Money, Outcome, ProviderName, Remarks, Signature,
     normalise_deal_id,
 };
 
@@ -39,7 +39,7 @@ pub struct Found {
     /// Whether the CRM has the deal: not one that only the document names.
     pub is_known: bool,
     /// What a person should know.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 impl Found {
@@ -95,7 +95,7 @@ pub(super) async fn find_draft_deal(
         DealSource::Read(deal) => (connected()?, *deal),
     };
     let key = Key::for_deal(crm.name(), &deal.id)?;
-    let mut remarks = Vec::new();
+    let mut remarks = Remarks::default();
     match deal.outcome {
         Outcome::Won => remarks.push(format!(
             "{} says deal {} is won; `handoff sign --deal {}` hands it over without a document",
@@ -133,7 +133,7 @@ pub(super) async fn of_document(
     signature: &Signature,
     crm: Option<&dyn Crm>,
 ) -> Result<Vec<Found>, WorkflowError> {
-    let mut remarks = signature.remarks.clone();
+    let mut remarks = Remarks::from(signature.remarks.clone());
     let references = references(signature, crm, &mut remarks);
     if references.is_empty() {
         let key = Key::for_document(&signature.provider, &signature.document_id)?;
@@ -160,7 +160,7 @@ pub(super) async fn of_reference(
     signature: &Signature,
     reference: &DealRef,
     crm: Option<&dyn Crm>,
-    mut remarks: Vec<String>,
+    mut remarks: Remarks,
 ) -> Result<Found, WorkflowError> {
     let (Some(crm), Some(name)) =
         (crm, crm.map(|crm| crm.name().clone()).or_else(|| reference.crm.clone()))
@@ -230,13 +230,13 @@ impl Found {
         key: Key,
         deal: Option<Deal>,
         signature: &Signature,
-        remarks: Vec<String>,
+        remarks: Remarks,
     ) -> Self {
         let (kind, signature) = (DocumentKind::Contract, signature.clone());
         Self { key, deal, signature, kind, decided_by: None, is_known: true, remarks }
     }
 
-    fn on_its_word(key: Key, deal: Deal, signature: &Signature, remarks: Vec<String>) -> Self {
+    fn on_its_word(key: Key, deal: Deal, signature: &Signature, remarks: Remarks) -> Self {
         Self { deal: Some(deal), ..Self::of_document(key, None, signature, remarks) }
     }
 }
@@ -245,7 +245,7 @@ impl Found {
 pub(super) fn references(
     signature: &Signature,
     crm: Option<&dyn Crm>,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Vec<DealRef> {
     // Without a CRM the first one's counts: another's may be the same deal there.
     let named = signature.deal_refs.first().and_then(|first| first.crm.as_ref());
@@ -298,7 +298,7 @@ fn on_the_crms_word(crm: &dyn Crm, deal: Deal, now: DateTime<Utc>) -> Result<Fou
         });
     }
     let key = Key::for_deal(crm.name(), &deal.id)?;
-    let mut remarks = Vec::new();
+    let mut remarks = Remarks::default();
     if deal.closed_won_at.is_none() {
         remarks.push(format!(
             "{} does not say when deal {} was won; now is taken",

@@ -26,13 +26,13 @@ const AT_ONCE: usize = 16_384;
 const NAME: &str = "audit";
 
 /// A blob and the schema that judges it; `None` for a timeline.
-type Wanted = (ObjectId, Option<Option<ObjectId>>);
+type BlobToRead = (ObjectId, Option<Option<ObjectId>>);
 
 /// The schemas of the history by blob; no schema stands for the shipped one.
 type Schemas = BTreeMap<Option<ObjectId>, Result<Option<Arc<Schema>>, ReadError>>;
 
 /// What a blob came to.
-enum Parsed {
+enum ParsedBlob {
     Brief(Arc<BriefFacts>),
     Timeline(TimelineFacts),
 }
@@ -103,7 +103,7 @@ fn read_some(
 ) -> Vec<FolderDigest> {
     let wanted = wanted(digester, folders);
     // A blob may be wanted under several schemas.
-    let same: Vec<&[Wanted]> = wanted.chunk_by(|(a, _), (b, _)| a == b).collect();
+    let same: Vec<&[BlobToRead]> = wanted.chunk_by(|(a, _), (b, _)| a == b).collect();
     let ids: Vec<ObjectId> = same.iter().map(|same| same[0].0).collect();
     let parsed = blobs.read_many(&ids, |at, bytes| {
         let parsed = same[at].iter().map(|(_, schema)| parse(&bytes, *schema, schemas));
@@ -142,7 +142,7 @@ fn save(
 
 /// The versions of the folders' briefs with their schemas, and of their
 /// timelines; sorted.
-fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<Wanted> {
+fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<BlobToRead> {
     let mut wanted = Vec::new();
     for folder in folders {
         let mut before = None;
@@ -214,12 +214,12 @@ fn parse(
     bytes: &Result<&[u8], HistoryError>,
     schema: Option<Option<ObjectId>>,
     schemas: &Schemas,
-) -> Result<Parsed, ReadError> {
+) -> Result<ParsedBlob, ReadError> {
     let bytes = bytes.as_ref().map_err(|error| ReadError::Object(error.to_string()))?;
     let Some(schema) = schema else {
         let timeline =
             Timeline::parse(bytes).map_err(|error| ReadError::Content(error.to_string()))?;
-        return Ok(Parsed::Timeline(TimelineFacts::from(&timeline)));
+        return Ok(ParsedBlob::Timeline(TimelineFacts::from(&timeline)));
     };
     let schema = match schemas.get(&schema) {
         Some(Ok(Some(schema))) => schema.as_ref(),
@@ -230,7 +230,7 @@ fn parse(
     let content = |error: yaml::Error| ReadError::Content(error.to_string());
     let node = yaml::read(bytes).map_err(content)?;
     check_version(&node, BRIEF_SCHEMA).map_err(content)?;
-    Ok(Parsed::Brief(Arc::new(brief_facts(&Brief::from_json(node.into_json()), schema))))
+    Ok(ParsedBlob::Brief(Arc::new(brief_facts(&Brief::from_json(node.into_json()), schema))))
 }
 
 /// What the audit needs to know of a brief.
@@ -275,15 +275,15 @@ pub(super) fn brief_facts(brief: &Brief, schema: &Schema) -> BriefFacts {
 #[derive(Clone)]
 struct ParsedBlobs<'a> {
     /// Sorted.
-    wanted: &'a [Wanted],
+    wanted: &'a [BlobToRead],
     /// What came of each of them.
-    parsed: &'a [Result<Parsed, ReadError>],
+    parsed: &'a [Result<ParsedBlob, ReadError>],
     /// Who made the commits that changed timelines.
     makers: &'a BTreeMap<ObjectId, Maker>,
 }
 
 impl ParsedBlobs<'_> {
-    fn get(&self, want: Wanted) -> Result<&Parsed, ReadError> {
+    fn get(&self, want: BlobToRead) -> Result<&ParsedBlob, ReadError> {
         match self.wanted.binary_search(&want) {
             Ok(at) => self.parsed[at].as_ref().map_err(Clone::clone),
             Err(_) => Err(ReadError::Object(format!("blob {} was not read", want.0))),
@@ -298,15 +298,15 @@ impl BlobSource for ParsedBlobs<'_> {
         schema: Option<ObjectId>,
     ) -> Result<Arc<BriefFacts>, ReadError> {
         match self.get((blob, Some(schema)))? {
-            Parsed::Brief(facts) => Ok(Arc::clone(facts)),
-            Parsed::Timeline(_) => Err(ReadError::Content("it is a timeline".to_owned())),
+            ParsedBlob::Brief(facts) => Ok(Arc::clone(facts)),
+            ParsedBlob::Timeline(_) => Err(ReadError::Content("it is a timeline".to_owned())),
         }
     }
 
     fn timeline(&mut self, blob: ObjectId) -> Result<TimelineFacts, ReadError> {
         match self.get((blob, None))? {
-            Parsed::Timeline(timeline) => Ok(timeline.clone()),
-            Parsed::Brief(_) => Err(ReadError::Content("it is a brief".to_owned())),
+            ParsedBlob::Timeline(timeline) => Ok(timeline.clone()),
+            ParsedBlob::Brief(_) => Err(ReadError::Content("it is a brief".to_owned())),
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::exclusion;
 use super::deal::{Found, of_document};
-use super::folder_facts::{Kind, select};
+use super::folder_facts::{FactKind, select};
 use super::loose_documents::LooseDocuments;
 use super::pending_pull_request;
 use super::recording::append;
@@ -23,8 +23,8 @@ use crate::crm::Crm;
 use crate::deliver::{DeliveryError, Notice};
 use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{
-    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, HeldDocument, Key,
-    LineItem, Outcome, ProviderName, Remarks, Signature, UnreadFact,
+    Company, Contact, Deal, DealId, DocumentId, DocumentKey, DocumentKind, Evidence, Gap,
+    HeldDocument, Key, LineItem, Outcome, ProviderName, Remarks, Signature, UnreadFact,
 };
 use crate::text::{one_line, quoted, shorten, terminal};
 
@@ -163,7 +163,7 @@ fn handoffs_of(
             DocumentsOf { key: timeline.key, documents: documents.collect() }
         }))
     };
-    let kind = Kind { name: "documents", basis: b"with drafts", read: &read };
+    let kind = FactKind { name: "documents", basis: b"with drafts", read: &read };
     let named = |bytes: &[u8]| memchr::memmem::find(bytes, document.as_str().as_bytes()).is_some();
     let found = select(context, &snapshot, None, &kind, named, |folder, read| match read {
         Ok(found) => {
@@ -627,7 +627,7 @@ pub async fn tell_of_held(
 pub fn documents_within(
     context: &Context,
     since: DateTime<Utc>,
-) -> Result<Evidence<(ProviderName, DocumentId)>, WorkflowError> {
+) -> Result<Evidence<DocumentKey>, WorkflowError> {
     let (keys, mut gaps) = keys_within(context, Horizon { since })?;
     let mut documents = BTreeSet::new();
     for key in keys {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::audit::in_scope;
-use super::compose::{Known, compose, identity};
+use super::compose::{KnownCustomer, compose, identity};
 use super::customers::{Customers, OpenHandoffs};
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::{self, gap};
@@ -166,7 +166,8 @@ fn write(
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
     let customers = Customers::default();
-    let known = |brief: &Value| Known::of(context, &snapshot, &customers, &found.key, brief);
+    let known =
+        |brief: &Value| KnownCustomer::of(context, &snapshot, &customers, &found.key, brief);
     let mut composed =
         compose(context, found, false, before.map(Brief::json), answers, &open, &known);
     let brief = match before {

@@ -16,13 +16,13 @@ const FORM: u32 = 2;
 
 /// What is known of each folder, in the order of their paths, and what could
 /// not be read.
-pub(super) struct Facts<T> {
+pub(super) struct FolderFacts<T> {
     pub(super) rows: Vec<T>,
     pub(super) gaps: Vec<Gap>,
 }
 
 /// What is kept under one name, and how it is worked out.
-pub(super) struct Kind<'a, T> {
+pub(super) struct FactKind<'a, T> {
     pub(super) name: &'static str,
     /// What else decides about it, such as the schema.
     pub(super) basis: &'a [u8],
@@ -35,8 +35,8 @@ pub(super) fn facts<T: Serialize + DeserializeOwned + Send>(
     context: &Context,
     snapshot: &Snapshot,
     month: Option<&str>,
-    kind: &Kind<'_, T>,
-) -> Facts<(Folder, Result<T, String>)> {
+    kind: &FactKind<'_, T>,
+) -> FolderFacts<(Folder, Result<T, String>)> {
     let all = |folder: &dyn Fn() -> Folder, facts| Some((folder(), facts));
     let mut all = select(context, snapshot, month, kind, |_| true, all);
     // A group may lie inside another one.
@@ -51,10 +51,10 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
     context: &Context,
     snapshot: &Snapshot,
     month: Option<&str>,
-    kind: &Kind<'_, T>,
+    kind: &FactKind<'_, T>,
     may_be: impl Fn(&[u8]) -> bool + Sync,
     select: impl Fn(&dyn Fn() -> Folder, Result<T, String>) -> Option<U> + Sync,
-) -> Facts<U> {
+) -> FolderFacts<U> {
     let files = FactsKind::new(kind.name, FORM, kind.basis);
     let read = |group: &FolderGroup, at: usize| {
         let folder = group.folder(at);
@@ -100,5 +100,5 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
         found.prune(context.ledger.git_dir());
     }
     let rows = found.groups.into_iter().flat_map(|(_, (rows, _))| rows).collect();
-    Facts { rows, gaps: found.gaps }
+    FolderFacts { rows, gaps: found.gaps }
 }

@@ -165,7 +165,7 @@ pub(super) fn wants_form(config: &Config) -> bool {
 
 /// One provider whose API is asked for documents that never arrived.
 #[derive(Debug, Clone, Serialize)]
-struct Asked {
+struct CatchUpProvider {
     name: &'static str,
     title: &'static str,
     secrets: Vec<String>,
@@ -184,7 +184,7 @@ pub(super) fn make(
     from: Option<&InstallFrom>,
 ) -> Result<Workflows, WorkflowError> {
     let from = from.cloned().unwrap_or_else(|| InstallFrom::of_ledger(dir));
-    let facts = Facts::of(config, branch);
+    let facts = WorkflowFacts::of(config, branch);
     let mut made = Workflows::default();
     let mut add = |path: &'static str, template: &str, more: Value| {
         let text = render(template, &pins(dir, path), context! { ..more, ..facts.value() })?;
@@ -230,10 +230,10 @@ fn install(dir: &Path, from: &InstallFrom) -> Result<Value, WorkflowError> {
 }
 
 /// What of the configuration the workflows are made of.
-struct Facts {
+struct WorkflowFacts {
     branch: String,
     esign: Vec<String>,
-    asked: Vec<Asked>,
+    asked: Vec<CatchUpProvider>,
     crm: Vec<String>,
     deliver: Vec<String>,
     readers: Vec<String>,
@@ -250,7 +250,7 @@ struct Facts {
     on_enterprise_server: bool,
 }
 
-impl Facts {
+impl WorkflowFacts {
     fn of(config: &Config, branch: &str) -> Self {
         let named =
             |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -260,7 +260,7 @@ impl Facts {
         for provider in providers.configured() {
             let all = secrets_of(provider);
             if let Some(guard) = provider.api_secret_names().first() {
-                asked.push(Asked {
+                asked.push(CatchUpProvider {
                     name: provider.name(),
                     title: provider.title(),
                     secrets: all.clone(),

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::folder_facts::{Facts, Kind, facts};
+use super::folder_facts::{FactKind, FolderFacts, facts};
 use super::promises::open_promises;
 use super::store::{Stored, stored_from};
 use super::{Context, WorkflowError};
@@ -50,14 +50,14 @@ pub(super) fn handoffs(
     context: &Context,
     snapshot: &Snapshot,
     month: Option<&str>,
-) -> Facts<(Folder, Result<HandoffSummary, String>)> {
+) -> FolderFacts<(Folder, Result<HandoffSummary, String>)> {
     let schema = serde_json::to_vec(context.schema.document()).expect("JSON is text");
     let read = |folder: &Folder, files: &HandoffFiles| {
         let key = folder.key.as_ref().ok_or("its name holds no key")?;
         let stored = stored_from(folder, files, key).map_err(|error| error.to_string())?;
         Ok(HandoffSummary::of(context, &stored))
     };
-    facts(context, snapshot, month, &Kind { name: "handoffs", basis: &schema, read: &read })
+    facts(context, snapshot, month, &FactKind { name: "handoffs", basis: &schema, read: &read })
 }
 
 /// What is known of those of these handoffs that have one folder in these

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::WorkflowError;
 use super::github_workflows::{InstallFrom, Workflows, make, renewal, wants_form};
 use crate::brief::{Schema, issue_form};
-use crate::config::{Config, Problem};
+use crate::config::{Config, ConfigProblem};
 use crate::disk::{self, Access};
 use crate::ledger::Ledger;
 use crate::model::Remarks;
@@ -104,9 +104,9 @@ fn schema_of(dir: &Path) -> Result<Option<Schema>, WorkflowError> {
 ///
 /// # Errors
 /// The first problem of the settings.
-pub fn check_setup(setup: &Setup) -> Result<(), Problem> {
-    let text =
-        render(setup, "main").map_err(|error| Problem::at(Span::default(), error.to_string()))?;
+pub fn check_setup(setup: &Setup) -> Result<(), ConfigProblem> {
+    let text = render(setup, "main")
+        .map_err(|error| ConfigProblem::at(Span::default(), error.to_string()))?;
     match Config::parse(text.as_bytes()) {
         Ok(_) => Ok(()),
         Err(problems) => Err(problems.into_iter().next().expect("settings fail with a problem")),

@@ -10,12 +10,12 @@ use chrono::{DateTime, Days, Utc};
 use serde_json::Value;
 
 use super::deal::{Found, differ, of_reference};
-use super::folder_facts::{Kind, facts};
+use super::folder_facts::{FactKind, facts};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::Brief;
 use crate::ledger::{Folder, FolderGroup, HandoffFiles, key_of};
 use crate::model::{
-    CrmName, Deal, DealId, DealRef, DocumentId, Key, Money, ProviderName, Signature,
+    CrmName, Deal, DealId, DealRef, DocumentId, DocumentKey, Key, Money, ProviderName, Signature,
     normalise_deal_id,
 };
 
@@ -32,11 +32,8 @@ pub(super) struct LooseDocuments {
     begun: RefCell<BTreeMap<DocumentKey, Found>>,
 }
 
-/// A document and its provider.
-type DocumentKey = (ProviderName, DocumentId);
-
 /// A deal in its one form.
-type DealKey = (CrmName, DealId);
+type DealOfCrm = (CrmName, DealId);
 
 #[derive(Debug)]
 struct Loose {
@@ -257,12 +254,12 @@ fn document_key(signature: &Signature) -> DocumentKey {
     (signature.provider.clone(), signature.document_id.clone())
 }
 
-fn deal_key(deal: &Deal) -> DealKey {
+fn deal_key(deal: &Deal) -> DealOfCrm {
     (deal.crm.clone(), normalise_deal_id(&deal.crm, &deal.id))
 }
 
 /// A deal and the key of its handoff, where that is not the deal's own.
-type Joined = Option<(CrmName, DealId, Key)>;
+type JoinedDeal = Option<(CrmName, DealId, Key)>;
 
 /// So many briefs are read again; of more, what they say is kept.
 const FEW: usize = 200;
@@ -296,8 +293,8 @@ pub(super) fn joined_deals(context: &Context, crm: &CrmName) -> BTreeMap<DealId,
         })
         .take(FEW + 1)
         .collect();
-    let rows: Vec<Result<Joined, String>> = if others.len() > FEW {
-        let kind = Kind { name: "joined", basis: b"", read: &read };
+    let rows: Vec<Result<JoinedDeal, String>> = if others.len() > FEW {
+        let kind = FactKind { name: "joined", basis: b"", read: &read };
         facts(context, &snapshot, None, &kind).rows.into_iter().map(|(_, row)| row).collect()
     } else {
         let files = |(group, at): (&FolderGroup, usize)| {

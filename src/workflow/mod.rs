@@ -81,5 +81,5 @@ pub use sync::{NotRead, Synced, check_touches, key_of_task, may_tell_more, sync,
 pub use validate::{Validated, Which, path_inside, validate};
 pub use why::{
     AskedDocuments, EarlierAnswer, NamedDocument, SOURCE_CHANGED, SourceNow, SourcedAnswer,
-    UNSOURCED_ANSWER, Unasked, Why, WrittenIn, check_sources, fields_called, why,
+    UNSOURCED_ANSWER, UnaskedDocument, Why, WrittenIn, check_sources, fields_called, why,
 };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::audit::{self, AuditRequest, ReadingSettings, RulesOfTime};
-use super::compose::{Known, compose};
+use super::compose::{KnownCustomer, compose};
 use super::deal::{DealSource, Found, find_deal};
 use super::documents::{DocumentDecision, decide_for_all};
 use super::refresh::signature_of;
@@ -22,7 +22,7 @@ use crate::deliver::{
     Audience, DeliveryError, Handoff, Medium, Message, MessageKind, Messages, Reminder, TaskForm,
 };
 use crate::link::LinkRole;
-use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window, count_of};
+use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Remarks, Window, count_of};
 use crate::yaml;
 
 /// What a plan looks at; both sides share it.
@@ -383,7 +383,7 @@ async fn answers(
         };
         composed += 1;
         // On both sides nobody has an open handoff, and the customer no earlier one.
-        let known = |_: &serde_json::Value| Known::default();
+        let known = |_: &serde_json::Value| KnownCustomer::default();
         let made = |side: &Context, found| {
             compose(side, found, true, None, None, &BTreeMap::new, &known).brief
         };
@@ -437,8 +437,8 @@ fn answers_of_briefs(
         };
         composed += 1;
         let signature = signature_of(head, &stored, brief);
-        let found = Found::of_document(key.clone(), None, &signature, Vec::new());
-        let known = |_: &serde_json::Value| Known::default();
+        let found = Found::of_document(key.clone(), None, &signature, Remarks::default());
+        let known = |_: &serde_json::Value| KnownCustomer::default();
         let made = |side| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
         let blank = PlanChange { kind: ChangeKind::Answer, ..of_brief(key, brief) };
         compared(base, head, (&made(base), &made(head)), &blank, changes);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::folder_facts::{Facts, Kind, facts};
+use super::folder_facts::{FactKind, FolderFacts, facts};
 use super::recording::append;
 use super::store::Stored;
 use super::{Context, WorkflowError};
@@ -61,8 +61,12 @@ pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
         let stored = read(folder, files)?;
         Ok(stored.map_or_else(Vec::new, |stored| promises_of(context, &stored)))
     };
-    let Facts { rows, mut gaps } =
-        facts(context, &snapshot, None, &Kind { name: "promises", basis: b"", read: &of_folder });
+    let FolderFacts { rows, mut gaps } = facts(
+        context,
+        &snapshot,
+        None,
+        &FactKind { name: "promises", basis: b"", read: &of_folder },
+    );
     let mut all: Vec<Promise> = Vec::new();
     for (folder, read) in rows {
         match read {

@@ -24,11 +24,11 @@ pub(super) struct Recording<'a> {
     key: &'a Key,
     folder: &'a str,
     intents: Intents,
-    state: RefCell<State>,
+    state: RefCell<RecordingState>,
 }
 
 #[derive(Default)]
-struct State {
+struct RecordingState {
     /// What was done and is not in the ledger yet.
     pending: Vec<Event>,
     timeline: Option<Timeline>,

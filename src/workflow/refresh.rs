@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compose::{Correction, Known, compose, composed_instruction, set_instruction};
+use super::compose::{Correction, KnownCustomer, compose, composed_instruction, set_instruction};
 use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
@@ -380,11 +380,12 @@ pub(super) fn composed_again(
     let signature = signature_of(context, stored, before);
     let signed_at = signature.signed_at.unwrap_or(context.now);
     let key = stored.timeline.key.clone();
-    let found = Found::of_document(key, Some(deal), &signature, Vec::new());
+    let found = Found::of_document(key, Some(deal), &signature, Remarks::default());
     let open = OpenHandoffs::default();
     let counts = || open.count(context, snapshot, signed_at);
-    let composed =
-        compose(context, &found, true, Some(before.json()), None, &counts, &|_| Known::default());
+    let composed = compose(context, &found, true, Some(before.json()), None, &counts, &|_| {
+        KnownCustomer::default()
+    });
     let mut theirs = composed.brief;
     // Who signed what, and what was before, is no matter of the deal.
     for section in ["signature", "amendments", "earlier"] {

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use serde_json::{Map, Value, json};
 
 use super::audit::{exclusion, in_scope, refuse_other_name};
-use super::compose::{Correction, Known, compose, identity};
+use super::compose::{Correction, KnownCustomer, compose, identity};
 use super::customers::{CustomerHandoff, OpenHandoffs, WrittenHandoff};
 use super::deal::{DealSource, Found, find_deal};
 use super::loose_documents::LooseDocuments;
@@ -99,9 +99,11 @@ pub async fn sign_with_answers(
             &OpenHandoffs::default(),
         )?;
         let committed = match (&change, &onto) {
-            (Some(change), Onto::Landing(branch)) => writer.land(branch, change)?,
-            (Some(change), Onto::Branch(branch)) => writer.commit_on_branch(branch, change)?,
-            (Some(change), Onto::Ledger) => writer.commit(change)?,
+            (Some(change), Destination::Landing(branch)) => writer.land(branch, change)?,
+            (Some(change), Destination::Branch(branch)) => {
+                writer.commit_on_branch(branch, change)?
+            }
+            (Some(change), Destination::Ledger) => writer.commit(change)?,
             (None, _) => None,
         };
         if let Some(committed) = committed {
@@ -113,9 +115,9 @@ pub async fn sign_with_answers(
     signed.remarks.take_over(remarks);
     let pushed = context.push_branch(context.ledger.branch(), &mut signed.remarks)?;
     match onto {
-        Onto::Landing(_) if pushed => drafts.retire(&signed.key, &mut signed.remarks),
+        Destination::Landing(_) if pushed => drafts.retire(&signed.key, &mut signed.remarks),
         // Where the ledger's branch could not be pushed, this one cannot either.
-        Onto::Branch(_) if pushed => {
+        Destination::Branch(_) if pushed => {
             pending_pull_request::publish(context, &signed.key, &mut signed.remarks)?;
         }
         _ => {}
@@ -221,7 +223,7 @@ pub async fn sign_many(
                         open.customers.add(WrittenHandoff { folder, entry, before, after });
                     }
                     committed.push(results.len());
-                    if let Onto::Landing(branch) = onto {
+                    if let Destination::Landing(branch) = onto {
                         landed.push((branch, results.len()));
                     }
                     Ok(signed)
@@ -261,11 +263,11 @@ struct Prepared {
     signed: SignedHandoff,
     /// What is known of it for its customer's later handoffs, where it changes.
     entry: Option<CustomerHandoff>,
-    onto: Onto,
+    onto: Destination,
 }
 
 /// Where a signed brief goes.
-enum Onto {
+enum Destination {
     /// The ledger's branch.
     Ledger,
     /// The ledger's branch, which takes over the draft on this one.
@@ -294,15 +296,15 @@ fn prepare(
     let layout = context.config.layout.as_str();
     let month = month_for(layout, signed_at)?;
     let (stored, onto) = match stored_in(snapshot, &found.key, Some(&month))? {
-        Some(stored) => (Some(stored), Onto::Ledger),
+        Some(stored) => (Some(stored), Destination::Ledger),
         None => {
             let draft = stored_draft(context, &found.key)?;
             let onto = match &draft {
                 _ if pending_pull_request::is_mode(context) => {
-                    Onto::Branch(Ledger::draft_branch(&found.key))
+                    Destination::Branch(Ledger::draft_branch(&found.key))
                 }
-                Some((branch, _)) => Onto::Landing(branch.clone()),
-                None => Onto::Ledger,
+                Some((branch, _)) => Destination::Landing(branch.clone()),
+                None => Destination::Ledger,
             };
             (draft.map(|(_, stored)| stored), onto)
         }
@@ -348,7 +350,8 @@ fn prepare(
         None => found,
     };
     let counts = || open.count(context, snapshot, signed_at);
-    let known = |brief: &Value| Known::of(context, snapshot, &open.customers, &found.key, brief);
+    let known =
+        |brief: &Value| KnownCustomer::of(context, snapshot, &open.customers, &found.key, brief);
     let mut composed =
         compose(context, found, true, before.map(Brief::json), answers, &counts, &known);
     if amendment && let Some(before) = before {

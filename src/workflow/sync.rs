@@ -232,15 +232,15 @@ async fn sync_with(
                         continue;
                     }
                     match judge(&timeline, reader.via(), act, is_changed) {
-                        Judged::Known => {}
-                        Judged::Overtaken => synced.remarks.push(format!(
+                        Judgement::Known => {}
+                        Judgement::Overtaken => synced.remarks.push(format!(
                             "{} by {} on {} came before what is recorded already: not counted ({})",
                             act.kind.words(),
                             act.by,
                             act.at.format("%Y-%m-%d %H:%M UTC"),
                             act.reference
                         )),
-                        Judged::New => {
+                        Judgement::New => {
                             let event = event_of(reader.via(), act);
                             timeline.events.push(event.clone());
                             synced.added.push(event);
@@ -572,7 +572,7 @@ fn too_late(handoff: &Handoff, timeline: &Timeline, moved: &Event) -> Option<Str
     ))
 }
 
-enum Judged {
+enum Judgement {
     /// It is recorded, or says again what is.
     Known,
     /// A later word on the same matter is recorded.
@@ -581,12 +581,12 @@ enum Judged {
 }
 
 /// What an act adds to a timeline.
-fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Judged {
+fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Judgement {
     let is_verdict = |kind| matches!(kind, EventKind::Accepted | EventKind::Returned);
     if act.kind == EventKind::Touched {
         // The first touch happens once, whoever recorded it.
         let touched = timeline.first(EventKind::Touched).is_some();
-        return if touched { Judged::Known } else { Judged::New };
+        return if touched { Judgement::Known } else { Judgement::New };
     }
     // An edited comment keeps its address; the word that was recorded stays.
     let recorded = timeline.events.iter().any(|event| {
@@ -595,7 +595,7 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Ju
             && is_verdict(event.event)
     });
     if recorded {
-        return Judged::Known;
+        return Judgement::Known;
     }
     // What changed after an acceptance is accepted again.
     let is_later_word = |kind| match kind {
@@ -610,9 +610,9 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Ju
                 && act.kind == EventKind::Accepted
                 && !(is_changed && act.at > last.at) =>
         {
-            Judged::Known
+            Judgement::Known
         }
-        Some(last) if act.at < last.at => Judged::Overtaken,
-        _ => Judged::New,
+        Some(last) if act.at < last.at => Judgement::Overtaken,
+        _ => Judgement::New,
     }
 }

@@ -55,7 +55,7 @@ pub struct Validated {
 }
 
 /// One folder's files, as they are on the disk or in the tip.
-struct Loaded {
+struct FolderFiles {
     folder: String,
     brief: Option<Vec<u8>>,
     timeline: Option<Vec<u8>>,
@@ -65,7 +65,7 @@ struct Loaded {
     sources: Option<Vec<u8>>,
 }
 
-impl Loaded {
+impl FolderFiles {
     /// Reads a folder's files; what is a link, or lies behind one, is
     /// noted and not read.
     fn read(
@@ -139,19 +139,19 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
         true => BTreeMap::new(),
         false => left_out(context, which, &mut folders, &mut validated)?,
     };
-    let mut loaded: Vec<Loaded> = if bare {
+    let mut loaded: Vec<FolderFiles> = if bare {
         let snapshot = context.ledger.snapshot()?;
         folders
             .iter()
-            .map(|folder| Loaded::read(folder, |path| snapshot.read(path)))
+            .map(|folder| FolderFiles::read(folder, |path| snapshot.read(path)))
             .collect::<Result<_, WorkflowError>>()?
     } else {
         let outside = outside.as_slice();
         folders
             .par_iter()
             .map(|folder| match outside.contains(folder) {
-                true => Loaded::read(folder, |path| beside(Path::new(path))),
-                false => Loaded::read(folder, |path| {
+                true => FolderFiles::read(folder, |path| beside(Path::new(path))),
+                false => FolderFiles::read(folder, |path| {
                     match (context.ledger.read_checkout(path)?, left_out.get(path)) {
                         (None, Some(blob)) => context.ledger.blob(*blob),
                         (read, _) => Ok(read),
@@ -163,7 +163,7 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     if !bare {
         refuse_submodules(context, &root, which, &folders, &mut loaded);
     }
-    loaded.retain(Loaded::is_there);
+    loaded.retain(FolderFiles::is_there);
     for one in &mut loaded {
         let Some(better) = better_name(one) else { continue };
         let is_here = root.join(&one.folder).exists();
@@ -322,7 +322,7 @@ fn refuse_submodules(
     root: &Path,
     which: &Which,
     folders: &[String],
-    loaded: &mut Vec<Loaded>,
+    loaded: &mut Vec<FolderFiles>,
 ) {
     // To read the index costs as much as everything that exists in the ledger.
     if matches!(which, Which::At(_)) && !loaded.iter().any(|one| one.may_be_submodule(root)) {
@@ -342,7 +342,7 @@ fn refuse_submodules(
                 loaded.refused.retain(|other| other.path != refused.path);
                 loaded.refused.push(refused);
             }
-            None => loaded.push(Loaded {
+            None => loaded.push(FolderFiles {
                 folder,
                 brief: None,
                 timeline: None,
@@ -357,7 +357,7 @@ fn refuse_submodules(
 
 /// Where a folder belongs that is called `customer` for want of a name, once
 /// its brief has one.
-fn better_name(one: &Loaded) -> Option<String> {
+fn better_name(one: &FolderFiles) -> Option<String> {
     let (parent, name) = one.folder.rsplit_once('/')?;
     let key = name.strip_prefix(NAMELESS)?.strip_prefix("--")?;
     let brief = Brief::parse(one.brief.as_deref()?).ok()?;
@@ -561,7 +561,7 @@ impl KnownPages {
     }
 
     /// What a folder is known by. Its path is in it, too, as it may name the key.
-    fn fingerprint(&self, one: &Loaded) -> ObjectId {
+    fn fingerprint(&self, one: &FolderFiles) -> ObjectId {
         let mut sum = self.basis.clone();
         let files = [&one.brief, &one.timeline, &one.readme, &one.sources];
         let files = files.into_iter().map(Option::as_deref);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::compose::{Known, compose};
+use super::compose::{KnownCustomer, compose};
 use super::context::{Context, WorkflowError};
 use super::deal::Found;
 use super::link_page::stored_anywhere;
@@ -23,7 +23,7 @@ use crate::brief::{
 use crate::crm::CrmError;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::ledger::FileVersion;
-use crate::model::{Key, Signature};
+use crate::model::{Key, Remarks, Signature};
 use crate::text::{one_line, quoted, shorten};
 
 /// The commit in which an answer came to stand as it does.
@@ -465,7 +465,7 @@ pub async fn check_sources(
             Some(Err(unasked)) => Err(unasked.why.clone()),
             None => Err("its provider is not asked".to_owned()),
         };
-        if let Some(Err(Unasked { is_gap: true, why: reason })) = documents.get(&document) {
+        if let Some(Err(UnaskedDocument { is_gap: true, why: reason })) = documents.get(&document) {
             let (provider, id) = &document;
             why.gaps.push(format!("{provider} was not asked about document {id}: {reason}"));
             why.complete = false;
@@ -596,11 +596,11 @@ fn pointer_of(brief: &Brief, answer: &SourcedAnswer) -> Option<String> {
 pub type NamedDocument = (String, String);
 
 /// What the providers say of documents now, or why one was not asked.
-pub type AskedDocuments = BTreeMap<NamedDocument, Result<Box<Signature>, Unasked>>;
+pub type AskedDocuments = BTreeMap<NamedDocument, Result<Box<Signature>, UnaskedDocument>>;
 
 /// Why a provider was not asked about a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unasked {
+pub struct UnaskedDocument {
     /// Why.
     pub why: String,
     /// Whether it should have told: not where it has no API, or no key for it.
@@ -635,8 +635,8 @@ fn compare_document<'a>(
     answers: impl Iterator<Item = &'a mut SourcedAnswer>,
 ) {
     let key = stored.timeline.key.clone();
-    let found = Found::of_document(key, None, signature, Vec::new());
-    let known = |_: &Value| Known::default();
+    let found = Found::of_document(key, None, signature, Remarks::default());
+    let known = |_: &Value| KnownCustomer::default();
     let composed = compose(context, &found, true, None, None, &BTreeMap::new, &known).brief;
     let sources = composed_sources(context, &found, true, &composed, None);
     let mut asked = Vec::new();

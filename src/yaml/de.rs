@@ -212,7 +212,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
             Value::String(text) => visitor.visit_str(text),
             Value::List(items) => visitor.visit_seq(List(items.iter())),
             Value::Map(entries) => {
-                visitor.visit_map(Map { entries: entries.iter(), current: None })
+                visitor.visit_map(MapReader { entries: entries.iter(), current: None })
             }
         };
         result.map_err(|fault| fault.within(node.span))
@@ -248,7 +248,7 @@ impl<'de> de::Deserializer<'de> for De<'_> {
         let result = match &node.value {
             Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             Value::Map(entries) if entries.len() == 1 => {
-                visitor.visit_enum(de::value::MapAccessDeserializer::new(Map {
+                visitor.visit_enum(de::value::MapAccessDeserializer::new(MapReader {
                     entries: entries.iter(),
                     current: None,
                 }))
@@ -278,12 +278,12 @@ impl<'de> SeqAccess<'de> for List<'_> {
     }
 }
 
-struct Map<'a> {
+struct MapReader<'a> {
     entries: std::slice::Iter<'a, Entry>,
     current: Option<&'a Entry>,
 }
 
-impl<'de> MapAccess<'de> for Map<'_> {
+impl<'de> MapAccess<'de> for MapReader<'_> {
     type Error = PlacedMessage;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(

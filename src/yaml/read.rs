@@ -57,11 +57,11 @@ pub fn read(source: &[u8]) -> Result<Node, Error> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     match read_written(text) {
         Some(node) => Ok(node),
-        None => Builder::default().build(&mut Parser::new_from_str(text)),
+        None => NodeBuilder::default().build(&mut Parser::new_from_str(text)),
     }
 }
 
-enum Open {
+enum OpenNode {
     List {
         items: Vec<Node>,
         span: Span,
@@ -77,14 +77,14 @@ enum Open {
 }
 
 #[derive(Default)]
-struct Builder {
-    open: Vec<Open>,
+struct NodeBuilder {
+    open: Vec<OpenNode>,
     root: Option<Node>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
 }
 
-impl Builder {
+impl NodeBuilder {
     fn build(mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Result<Node, Error> {
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
@@ -114,11 +114,11 @@ impl Builder {
                 }
                 Event::SequenceStart(anchor, _) => {
                     self.enter(span)?;
-                    self.open.push(Open::List { items: Vec::new(), span, anchor });
+                    self.open.push(OpenNode::List { items: Vec::new(), span, anchor });
                 }
                 Event::MappingStart(anchor, _) => {
                     self.enter(span)?;
-                    self.open.push(Open::Map {
+                    self.open.push(OpenNode::Map {
                         entries: Vec::new(),
                         seen: HashSet::new(),
                         key: None,
@@ -170,8 +170,10 @@ impl Builder {
 
     fn close(&mut self, end: Span) -> Result<(), Error> {
         let (value, mut span, anchor) = match self.open.pop() {
-            Some(Open::List { items, span, anchor }) => (Value::List(items), span, anchor),
-            Some(Open::Map { entries, span, anchor, .. }) => (Value::Map(entries), span, anchor),
+            Some(OpenNode::List { items, span, anchor }) => (Value::List(items), span, anchor),
+            Some(OpenNode::Map { entries, span, anchor, .. }) => {
+                (Value::Map(entries), span, anchor)
+            }
             None => return Err(Error::at(end, "a list or mapping ends that never began")),
         };
         (span.end_line, span.end_column) = (end.end_line, end.end_column);
@@ -187,8 +189,8 @@ impl Builder {
         }
         match self.open.last_mut() {
             None => self.root = Some(node),
-            Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, seen, key, .. }) => match key.take() {
+            Some(OpenNode::List { items, .. }) => items.push(node),
+            Some(OpenNode::Map { entries, seen, key, .. }) => match key.take() {
                 Some((key, key_span)) => entries.push(Entry { key, key_span, node }),
                 None => {
                     let text = key_text(node.value).ok_or_else(|| {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use handoff::crm::hubspot::HubSpotSettings;
 use handoff::crm::{CRMS, CrmConfig, Triggers, reference_rules};
-use handoff::settings::{self, Problem};
+use handoff::settings::{self, ConfigProblem};
 use handoff::yaml;
 use schemars::SchemaGenerator;
 
-fn parse(text: &str) -> Result<CrmConfig, Vec<Problem>> {
-    let node = yaml::read(text.as_bytes()).map_err(|error| vec![Problem::from(error)])?;
+fn parse(text: &str) -> Result<CrmConfig, Vec<ConfigProblem>> {
+    let node = yaml::read(text.as_bytes()).map_err(|error| vec![ConfigProblem::from(error)])?;
     CrmConfig::read(node.get("crm").expect("a crm section"))
 }
 

@@ -50,7 +50,7 @@ use crate::model::{Gap, Key, ObjectId};
 use crate::text::natural_order;
 
 /// What a rule looks at.
-enum Check {
+enum AuditCheck {
     /// One deal in scope.
     Deal(fn(&Case<'_>) -> Option<Finding>),
     /// One signed brief without a closed-won deal.
@@ -97,43 +97,43 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 36] = [
-    (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
-    (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
-    (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
-    (&checkpoint_contradicted::RULE, Check::Rows(checkpoint_contradicted::check_deals)),
-    (&missing_handoff::RULE, Check::Deal(missing_handoff::check)),
-    (&signature_without_handoff::RULE, Check::Signature(signature_without_handoff::check)),
-    (&signed_not_won::RULE, Check::Signature(signed_not_won::check)),
-    (&signature_without_deal::RULE, Check::Signature(signature_without_deal::check)),
-    (&removed_handoff::RULE, Check::Deal(removed_handoff::check)),
-    (&duplicate_handoff::RULE, Check::Deal(duplicate_handoff::check)),
-    (&duplicate_handoff::RULE, Check::Rows(duplicate_handoff::check_documents)),
-    (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
-    (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
-    (&hand_written_event::RULE, Check::Deal(hand_written_event::check)),
-    (&hand_written_event::RULE, Check::Deal(hand_written_event::check_events)),
-    (&hand_written_event::RULE, Check::Rows(hand_written_event::check_rows)),
-    (&timeline_rewritten::RULE, Check::Deal(timeline_rewritten::check)),
-    (&sources_rewritten::RULE, Check::Deal(sources_rewritten::check)),
-    (&self_approved::RULE, Check::Deal(self_approved::check)),
-    (&self_approved::RULE, Check::Rows(self_approved::check_rows)),
-    (&policy_loosened::RULE, Check::Policies(policy_loosened::check)),
-    (&signed_after_won::RULE, Check::Deal(signed_after_won::check)),
-    (&first_touch_overdue::RULE, Check::Deal(first_touch_overdue::check)),
-    (&task_not_opened::RULE, Check::Deal(task_not_opened::check)),
-    (&delivery_failed::RULE, Check::Deal(delivery_failed::check)),
-    (&document_voided::RULE, Check::Deal(document_voided::check)),
-    (&late_handoff::RULE, Check::Deal(late_handoff::check)),
-    (&incomplete_handoff::RULE, Check::Deal(incomplete_handoff::check)),
-    (&handoff_returned::RULE, Check::Deal(handoff_returned::check)),
-    (&first_touch_late::RULE, Check::Deal(first_touch_late::check)),
-    (&edited_after_acceptance::RULE, Check::Deal(edited_after_acceptance::check)),
-    (&never_accepted::RULE, Check::Deal(never_accepted::check)),
-    (&onboarding_overdue::RULE, Check::Deal(onboarding_overdue::check)),
-    (&signed_total_differs::RULE, Check::Deal(signed_total_differs::check)),
-    (&deal_drift::RULE, Check::Deal(deal_drift::check)),
-    (&orphan_brief::RULE, Check::Orphan(orphan_brief::check)),
+static TABLE: [(&Rule, AuditCheck); 36] = [
+    (&audit_incomplete::RULE, AuditCheck::Gap(audit_incomplete::check)),
+    (&history_rewritten::RULE, AuditCheck::Ledger(history_rewritten::check)),
+    (&checkpoint_contradicted::RULE, AuditCheck::Ledger(checkpoint_contradicted::check_ledger)),
+    (&checkpoint_contradicted::RULE, AuditCheck::Rows(checkpoint_contradicted::check_deals)),
+    (&missing_handoff::RULE, AuditCheck::Deal(missing_handoff::check)),
+    (&signature_without_handoff::RULE, AuditCheck::Signature(signature_without_handoff::check)),
+    (&signed_not_won::RULE, AuditCheck::Signature(signed_not_won::check)),
+    (&signature_without_deal::RULE, AuditCheck::Signature(signature_without_deal::check)),
+    (&removed_handoff::RULE, AuditCheck::Deal(removed_handoff::check)),
+    (&duplicate_handoff::RULE, AuditCheck::Deal(duplicate_handoff::check)),
+    (&duplicate_handoff::RULE, AuditCheck::Rows(duplicate_handoff::check_documents)),
+    (&backdated_commit::RULE, AuditCheck::Deal(backdated_commit::check_deal)),
+    (&backdated_commit::RULE, AuditCheck::Ledger(backdated_commit::check_ledger)),
+    (&hand_written_event::RULE, AuditCheck::Deal(hand_written_event::check)),
+    (&hand_written_event::RULE, AuditCheck::Deal(hand_written_event::check_events)),
+    (&hand_written_event::RULE, AuditCheck::Rows(hand_written_event::check_rows)),
+    (&timeline_rewritten::RULE, AuditCheck::Deal(timeline_rewritten::check)),
+    (&sources_rewritten::RULE, AuditCheck::Deal(sources_rewritten::check)),
+    (&self_approved::RULE, AuditCheck::Deal(self_approved::check)),
+    (&self_approved::RULE, AuditCheck::Rows(self_approved::check_rows)),
+    (&policy_loosened::RULE, AuditCheck::Policies(policy_loosened::check)),
+    (&signed_after_won::RULE, AuditCheck::Deal(signed_after_won::check)),
+    (&first_touch_overdue::RULE, AuditCheck::Deal(first_touch_overdue::check)),
+    (&task_not_opened::RULE, AuditCheck::Deal(task_not_opened::check)),
+    (&delivery_failed::RULE, AuditCheck::Deal(delivery_failed::check)),
+    (&document_voided::RULE, AuditCheck::Deal(document_voided::check)),
+    (&late_handoff::RULE, AuditCheck::Deal(late_handoff::check)),
+    (&incomplete_handoff::RULE, AuditCheck::Deal(incomplete_handoff::check)),
+    (&handoff_returned::RULE, AuditCheck::Deal(handoff_returned::check)),
+    (&first_touch_late::RULE, AuditCheck::Deal(first_touch_late::check)),
+    (&edited_after_acceptance::RULE, AuditCheck::Deal(edited_after_acceptance::check)),
+    (&never_accepted::RULE, AuditCheck::Deal(never_accepted::check)),
+    (&onboarding_overdue::RULE, AuditCheck::Deal(onboarding_overdue::check)),
+    (&signed_total_differs::RULE, AuditCheck::Deal(signed_total_differs::check)),
+    (&deal_drift::RULE, AuditCheck::Deal(deal_drift::check)),
+    (&orphan_brief::RULE, AuditCheck::Orphan(orphan_brief::check)),
 ];
 
 /// The audit's rules, each once.
@@ -162,7 +162,7 @@ pub(super) fn check_all(
         .collect();
     let mut by_row = check_signatures(signatures);
     for (_, check) in &TABLE {
-        if let Check::Rows(check) = check {
+        if let AuditCheck::Rows(check) = check {
             by_row.extend(check(input, judged));
         }
     }
@@ -180,11 +180,11 @@ pub(super) fn check_all(
     let mut findings: Vec<Finding> = of_deals.into_iter().flatten().chain(by_row).collect();
     for (_, check) in &TABLE {
         match check {
-            Check::Deal(_) | Check::Signature(_) | Check::Rows(_) => {}
-            Check::Orphan(check) => findings.extend(orphans.iter().map(check)),
-            Check::Policies(check) => findings.extend(check(input)),
-            Check::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
-            Check::Gap(check) => findings.extend(gaps.iter().map(check)),
+            AuditCheck::Deal(_) | AuditCheck::Signature(_) | AuditCheck::Rows(_) => {}
+            AuditCheck::Orphan(check) => findings.extend(orphans.iter().map(check)),
+            AuditCheck::Policies(check) => findings.extend(check(input)),
+            AuditCheck::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
+            AuditCheck::Gap(check) => findings.extend(gaps.iter().map(check)),
         }
     }
     let ranks: BTreeMap<&str, usize> = rules().map(|rule| rule.id).zip(0..).collect();
@@ -208,7 +208,7 @@ pub(super) fn check_all(
 fn check_signatures(rows: &[SignatureRow]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (_, check) in &TABLE {
-        let Check::Signature(check) = check else { continue };
+        let AuditCheck::Signature(check) = check else { continue };
         for row in rows {
             let key = row.key.as_ref().and_then(|key| Key::parse(key.as_str()).ok());
             findings.extend(check(row).map(|finding| Finding { key, ..finding }));
@@ -222,13 +222,13 @@ fn check_deal(case: &Case<'_>) -> Vec<Finding> {
     TABLE
         .iter()
         .filter_map(|(_, check)| match check {
-            Check::Deal(check) => check(case),
-            Check::Orphan(_)
-            | Check::Signature(_)
-            | Check::Rows(_)
-            | Check::Policies(_)
-            | Check::Ledger(_)
-            | Check::Gap(_) => None,
+            AuditCheck::Deal(check) => check(case),
+            AuditCheck::Orphan(_)
+            | AuditCheck::Signature(_)
+            | AuditCheck::Rows(_)
+            | AuditCheck::Policies(_)
+            | AuditCheck::Ledger(_)
+            | AuditCheck::Gap(_) => None,
         })
         .map(|mut finding| {
             finding.key = finding.key.or_else(|| key.clone());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::ExpressionError;
 use super::shapes::{self, Holds};
-use super::syntax::{Comparison, Node};
+use super::syntax::{Comparison, ExprNode};
 use super::values::read_number;
 use crate::model::{Properties, RecordKind};
 use crate::text::did_you_mean;
@@ -33,22 +33,22 @@ enum Seen {
 }
 
 impl Analysis {
-    pub(super) fn of(node: &Node) -> Self {
+    pub(super) fn of(node: &ExprNode) -> Self {
         let mut analysis = Self::default();
         analysis.walk(node, false);
         analysis.collect_paths(node);
         analysis
     }
 
-    fn collect_paths(&mut self, node: &Node) {
+    fn collect_paths(&mut self, node: &ExprNode) {
         if let Some(path) = node.path() {
             self.paths.insert(path);
             return;
         }
         match node {
             // A function's name is no data.
-            Node::Call { what, arguments } => {
-                if !matches!(&**what, Node::Name(_)) {
+            ExprNode::Call { what, arguments } => {
+                if !matches!(&**what, ExprNode::Name(_)) {
                     self.collect_paths(what);
                 }
                 arguments.iter().for_each(|argument| self.collect_paths(&argument.value));
@@ -59,10 +59,10 @@ impl Analysis {
 
     /// What it may stand for; nothing where that cannot be told. `inside` is
     /// whether one attribute of it is read, not the whole.
-    fn walk(&mut self, node: &Node, inside: bool) -> Vec<Seen> {
+    fn walk(&mut self, node: &ExprNode, inside: bool) -> Vec<Seen> {
         match node {
-            Node::Name(name) => self.name(name, inside),
-            Node::Constant(value) => {
+            ExprNode::Name(name) => self.name(name, inside),
+            ExprNode::Constant(value) => {
                 let holds = match value.kind() {
                     minijinja::value::ValueKind::String => Holds::Text,
                     minijinja::value::ValueKind::Number => Holds::Number,
@@ -71,11 +71,11 @@ impl Analysis {
                 };
                 vec![Seen::Is(holds)]
             }
-            Node::Attribute { of, name } => {
+            ExprNode::Attribute { of, name } => {
                 let of_seen = self.walk(of, true);
                 self.attribute(&of_seen, name, of, inside)
             }
-            Node::Item { of, key } => match key.as_text() {
+            ExprNode::Item { of, key } => match key.as_text() {
                 Some(name) => {
                     let of_seen = self.walk(of, true);
                     self.attribute(&of_seen, name, of, inside)
@@ -86,12 +86,12 @@ impl Analysis {
                     elements(&of_seen)
                 }
             },
-            Node::And(left, right) | Node::Or(left, right) => {
+            ExprNode::And(left, right) | ExprNode::Or(left, right) => {
                 let mut seen = self.walk(left, inside);
                 seen.extend(self.walk(right, inside));
                 seen
             }
-            Node::Choice { test, yes, no } => {
+            ExprNode::Choice { test, yes, no } => {
                 self.walk(test, false);
                 let mut seen = self.walk(yes, inside);
                 if let Some(no) = no {
@@ -99,14 +99,14 @@ impl Analysis {
                 }
                 seen
             }
-            Node::Joined(left, right) => {
+            ExprNode::Joined(left, right) => {
                 for side in [left, right] {
                     let seen = self.walk(side, false);
                     self.check_joined(side, &seen);
                 }
                 vec![Seen::Is(Holds::Text)]
             }
-            Node::Compared { first, rest } => {
+            ExprNode::Compared { first, rest } => {
                 let mut left = (&**first, self.walk(first, false));
                 for (comparison, right) in rest {
                     let right = (right, self.walk(right, false));
@@ -115,18 +115,18 @@ impl Analysis {
                 }
                 vec![Seen::Is(Holds::Flag)]
             }
-            Node::Not(of) => {
+            ExprNode::Not(of) => {
                 self.walk(of, false);
                 vec![Seen::Is(Holds::Flag)]
             }
-            Node::Test { of, .. } => {
+            ExprNode::Test { of, .. } => {
                 self.walk(of, false);
                 node.parts().into_iter().skip(1).for_each(|part| {
                     self.walk(part, false);
                 });
                 vec![Seen::Is(Holds::Flag)]
             }
-            Node::Filter { name, of, arguments } => {
+            ExprNode::Filter { name, of, arguments } => {
                 let of_seen = of.as_ref().map(|of| self.walk(of, false)).unwrap_or_default();
                 let texts: Vec<&str> = arguments
                     .iter()
@@ -149,8 +149,8 @@ impl Analysis {
                 }
                 self.filter(name, of.as_deref(), of_seen, &texts, attribute)
             }
-            Node::Call { what, arguments } => {
-                if !matches!(&**what, Node::Name(_)) {
+            ExprNode::Call { what, arguments } => {
+                if !matches!(&**what, ExprNode::Name(_)) {
                     self.walk(what, false);
                 }
                 for argument in arguments {
@@ -158,14 +158,17 @@ impl Analysis {
                 }
                 Vec::new()
             }
-            Node::Slice { of, .. } => {
+            ExprNode::Slice { of, .. } => {
                 let seen = self.walk(of, false);
                 node.parts().into_iter().skip(1).for_each(|part| {
                     self.walk(part, false);
                 });
                 seen
             }
-            Node::Minus(_) | Node::Calculated { .. } | Node::List(_) | Node::Map(_) => {
+            ExprNode::Minus(_)
+            | ExprNode::Calculated { .. }
+            | ExprNode::List(_)
+            | ExprNode::Map(_) => {
                 node.parts().into_iter().for_each(|part| {
                     self.walk(part, false);
                 });
@@ -195,7 +198,7 @@ impl Analysis {
     }
 
     /// One attribute of what was seen.
-    fn attribute(&mut self, of: &[Seen], name: &str, node: &Node, inside: bool) -> Vec<Seen> {
+    fn attribute(&mut self, of: &[Seen], name: &str, node: &ExprNode, inside: bool) -> Vec<Seen> {
         let told = || node.path().map_or_else(|| "this".to_owned(), |path| path.join("."));
         let mut seen = Vec::new();
         for of in of {
@@ -272,14 +275,14 @@ impl Analysis {
     }
 
     /// A dotted attribute of each item: `map(attribute="properties.start")`.
-    fn of_items(&mut self, list: &[Seen], dotted: &str, node: Option<&Node>) -> Vec<Seen> {
+    fn of_items(&mut self, list: &[Seen], dotted: &str, node: Option<&ExprNode>) -> Vec<Seen> {
         let mut seen = elements(list);
         let mut parts = dotted.split('.').peekable();
         while let Some(part) = parts.next() {
             if part.parse::<usize>().is_ok() {
                 return Vec::new();
             }
-            let nothing = Node::List(Vec::new());
+            let nothing = ExprNode::List(Vec::new());
             let inside = parts.peek().is_some();
             seen = self.attribute(&seen, part, node.unwrap_or(&nothing), inside);
         }
@@ -289,7 +292,7 @@ impl Analysis {
     fn filter(
         &mut self,
         name: &str,
-        of: Option<&Node>,
+        of: Option<&ExprNode>,
         seen: Vec<Seen>,
         texts: &[&str],
         attribute: Option<&str>,
@@ -344,7 +347,7 @@ impl Analysis {
         }
     }
 
-    fn check_joined(&mut self, node: &Node, seen: &[Seen]) {
+    fn check_joined(&mut self, node: &ExprNode, seen: &[Seen]) {
         let fields = match seen {
             [Seen::Is(Holds::Record(fields) | Holds::Crm(_, fields))] => *fields,
             [Seen::Is(Holds::Money)] => shapes::MONEY,
@@ -361,8 +364,8 @@ impl Analysis {
     fn check_comparison(
         &mut self,
         comparison: Comparison,
-        left: &(&Node, Vec<Seen>),
-        right: &(&Node, Vec<Seen>),
+        left: &(&ExprNode, Vec<Seen>),
+        right: &(&ExprNode, Vec<Seen>),
     ) {
         if matches!(comparison, Comparison::In | Comparison::NotIn) {
             return;
@@ -371,15 +374,15 @@ impl Analysis {
         let [Seen::Is(b)] = right.1[..] else { return };
         let is_record = |holds| matches!(holds, Holds::Record(_) | Holds::Crm(..) | Holds::List(_));
         let number = |holds| matches!(holds, Holds::Number | Holds::Money);
-        let reads_as_number = |node: &Node| match node {
-            Node::Constant(value) => read_number(value).is_some(),
+        let reads_as_number = |node: &ExprNode| match node {
+            ExprNode::Constant(value) => read_number(value).is_some(),
             _ => false,
         };
         let sign = comparison.sign();
-        let path = |node: &Node| node.path().map_or_else(|| "…".to_owned(), |p| p.join("."));
-        let as_number = |text: &Node, other: &Node| {
+        let path = |node: &ExprNode| node.path().map_or_else(|| "…".to_owned(), |p| p.join("."));
+        let as_number = |text: &ExprNode, other: &ExprNode| {
             let other = match other {
-                Node::Constant(value) => value.to_string(),
+                ExprNode::Constant(value) => value.to_string(),
                 other => path(other),
             };
             format!("compare with a number: `{} | number {sign} {other}`", path(text))
@@ -389,7 +392,7 @@ impl Analysis {
         }
         let (message, help) = if a == Holds::Text && number(b) && !reads_as_number(left.0) {
             let help = match left.0 {
-                Node::Constant(_) => {
+                ExprNode::Constant(_) => {
                     "compare an amount with a number: `deal.amount < 60`".to_owned()
                 }
                 _ => as_number(left.0, right.0),
@@ -397,7 +400,7 @@ impl Analysis {
             ("a text with a number", help)
         } else if b == Holds::Text && number(a) && !reads_as_number(right.0) {
             let help = match right.0 {
-                Node::Constant(_) => format!("write a number: `{} {sign} 60`", path(left.0)),
+                ExprNode::Constant(_) => format!("write a number: `{} {sign} 60`", path(left.0)),
                 _ => as_number(right.0, left.0),
             };
             ("a number with a text", help)

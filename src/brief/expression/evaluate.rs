@@ -11,7 +11,7 @@ use minijinja::{Environment, State, Value};
 use super::arguments::is_absent;
 use super::compare::{Undecided, compared, flag_of};
 use super::objects::{Loop, Namespace};
-use super::syntax::{Argument, Comparison, Macro, Node, Operator};
+use super::syntax::{Argument, Comparison, ExprNode, Macro, Operator};
 use super::{ExpressionError, compare, in_words};
 
 // Rules, which may be undecided.
@@ -33,19 +33,19 @@ pub enum Decision {
 impl Run<'_> {
     /// Three answers, after Kleene: what is undecided stays undecided unless
     /// the other side decides alone.
-    pub(super) fn decide(&mut self, node: &Node) -> Result<Decision, ExpressionError> {
+    pub(super) fn decide(&mut self, node: &ExprNode) -> Result<Decision, ExpressionError> {
         self.step()?;
         self.deeper(|run| run.decide_node(node))
     }
 
-    fn decide_node(&mut self, node: &Node) -> Result<Decision, ExpressionError> {
+    fn decide_node(&mut self, node: &ExprNode) -> Result<Decision, ExpressionError> {
         Ok(match node {
-            Node::Not(of) => match self.decide(of)? {
+            ExprNode::Not(of) => match self.decide(of)? {
                 Decision::Holds => Decision::DoesNot,
                 Decision::DoesNot => Decision::Holds,
                 undecided @ Decision::Undecided { .. } => undecided,
             },
-            Node::And(left, right) => match self.decide(left)? {
+            ExprNode::And(left, right) => match self.decide(left)? {
                 Decision::DoesNot => Decision::DoesNot,
                 Decision::Holds => self.decide(right)?,
                 undecided @ Decision::Undecided { .. } => match self.decide(right)? {
@@ -53,7 +53,7 @@ impl Run<'_> {
                     _ => undecided,
                 },
             },
-            Node::Or(left, right) => match self.decide(left)? {
+            ExprNode::Or(left, right) => match self.decide(left)? {
                 Decision::Holds => Decision::Holds,
                 Decision::DoesNot => self.decide(right)?,
                 undecided @ Decision::Undecided { .. } => match self.decide(right)? {
@@ -61,7 +61,7 @@ impl Run<'_> {
                     _ => undecided,
                 },
             },
-            Node::Choice { test, yes, no } => {
+            ExprNode::Choice { test, yes, no } => {
                 let otherwise = |run: &mut Self| match no {
                     Some(no) => run.decide(no),
                     None => Ok(Decision::DoesNot),
@@ -75,8 +75,8 @@ impl Run<'_> {
                     }
                 }
             }
-            Node::Compared { first, rest } => self.decide_comparison(first, rest)?,
-            Node::Test { name, of, .. }
+            ExprNode::Compared { first, rest } => self.decide_comparison(first, rest)?,
+            ExprNode::Test { name, of, .. }
                 if !matches!(name.as_str(), "defined" | "undefined" | "none") =>
             {
                 let of_value = self.eval(of)?;
@@ -85,7 +85,7 @@ impl Run<'_> {
                 }
                 truth(self.eval(node)?.is_true())
             }
-            Node::Test { .. } => truth(self.eval(node)?.is_true()),
+            ExprNode::Test { .. } => truth(self.eval(node)?.is_true()),
             _ => {
                 let value = self.eval(node)?;
                 if is_absent(&value) && !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) {
@@ -99,8 +99,8 @@ impl Run<'_> {
 
     fn decide_comparison(
         &mut self,
-        first: &Node,
-        rest: &[(Comparison, Node)],
+        first: &ExprNode,
+        rest: &[(Comparison, ExprNode)],
     ) -> Result<Decision, ExpressionError> {
         let mut decision = Decision::Holds;
         let mut left_node = first;
@@ -128,32 +128,32 @@ fn truth(holds: bool) -> Decision {
     if holds { Decision::Holds } else { Decision::DoesNot }
 }
 
-fn absent(node: &Node) -> Decision {
+fn absent(node: &ExprNode) -> Decision {
     Decision::Undecided { why: format!("{} has no value", told(node)) }
 }
 
 /// What an expression names, as it is written.
-fn told(node: &Node) -> String {
-    fn path(node: &Node) -> Option<String> {
+fn told(node: &ExprNode) -> String {
+    fn path(node: &ExprNode) -> Option<String> {
         match node {
-            Node::Name(name) => Some(name.clone()),
-            Node::Attribute { of, name } => Some(format!("{}.{name}", path(of)?)),
-            Node::Item { of, key } => match &**key {
-                Node::Constant(key) => Some(match key.as_str() {
+            ExprNode::Name(name) => Some(name.clone()),
+            ExprNode::Attribute { of, name } => Some(format!("{}.{name}", path(of)?)),
+            ExprNode::Item { of, key } => match &**key {
+                ExprNode::Constant(key) => Some(match key.as_str() {
                     Some(key) => format!("{}['{key}']", path(of)?),
                     None => format!("{}[{key}]", path(of)?),
                 }),
                 _ => None,
             },
-            Node::Filter { name, of: Some(of), arguments } if name == "property" => {
+            ExprNode::Filter { name, of: Some(of), arguments } if name == "property" => {
                 let named = arguments.iter().find_map(|argument| match &argument.value {
-                    Node::Constant(name) => name.as_str().map(str::to_owned),
+                    ExprNode::Constant(name) => name.as_str().map(str::to_owned),
                     _ => None,
                 });
                 Some(format!("{} | property('{}')", path(of)?, named?))
             }
-            Node::Filter { of: Some(of), .. } => path(of),
-            Node::Or(left, right) => Some(format!("{} or {}", path(left)?, path(right)?)),
+            ExprNode::Filter { of: Some(of), .. } => path(of),
+            ExprNode::Or(left, right) => Some(format!("{} or {}", path(left)?, path(right)?)),
             _ => None,
         }
     }
@@ -300,16 +300,16 @@ impl<'e> Run<'e> {
         result
     }
 
-    pub(super) fn eval(&mut self, node: &Node) -> Result<Value, ExpressionError> {
+    pub(super) fn eval(&mut self, node: &ExprNode) -> Result<Value, ExpressionError> {
         self.step()?;
         self.deeper(|run| run.node(node))
     }
 
-    fn node(&mut self, node: &Node) -> Result<Value, ExpressionError> {
+    fn node(&mut self, node: &ExprNode) -> Result<Value, ExpressionError> {
         match node {
-            Node::Name(name) => Ok(self.lookup(name)),
-            Node::Constant(value) => Ok(value.clone()),
-            Node::Slice { of, bounds } => {
+            ExprNode::Name(name) => Ok(self.lookup(name)),
+            ExprNode::Constant(value) => Ok(value.clone()),
+            ExprNode::Slice { of, bounds } => {
                 let mut values = vec![self.eval(of)?];
                 for bound in bounds {
                     values.push(bound.as_ref().map_or(Ok(Value::from(())), |b| self.eval(b))?);
@@ -319,30 +319,30 @@ impl<'e> Run<'e> {
                 }
                 self.builtin(&SLICE, &values)
             }
-            Node::Not(of) => Ok(Value::from(!self.eval(of)?.is_true())),
-            Node::Minus(of) => {
+            ExprNode::Not(of) => Ok(Value::from(!self.eval(of)?.is_true())),
+            ExprNode::Minus(of) => {
                 let value = self.eval(of)?;
                 self.builtin(&MINUS, &[value])
             }
-            Node::And(left, right) => {
+            ExprNode::And(left, right) => {
                 let value = self.eval(left)?;
                 if value.is_true() { self.eval(right) } else { Ok(value) }
             }
-            Node::Or(left, right) => {
+            ExprNode::Or(left, right) => {
                 let value = self.eval(left)?;
                 if value.is_true() { Ok(value) } else { self.eval(right) }
             }
-            Node::Joined(left, right) => {
+            ExprNode::Joined(left, right) => {
                 let (left, right) = (self.eval(left)?, self.eval(right)?);
                 let joined = format!("{}{}", self.text(&left)?, self.text(&right)?);
                 self.charge(joined.len())?;
                 Ok(Value::from(joined))
             }
-            Node::Calculated { operator, left, right } => {
+            ExprNode::Calculated { operator, left, right } => {
                 let (left, right) = (self.eval(left)?, self.eval(right)?);
                 self.calculate(*operator, left, right)
             }
-            Node::Compared { first, rest } => {
+            ExprNode::Compared { first, rest } => {
                 let mut left = self.eval(first)?;
                 for (comparison, right) in rest {
                     let right = self.eval(right)?;
@@ -353,41 +353,41 @@ impl<'e> Run<'e> {
                 }
                 Ok(Value::from(true))
             }
-            Node::Choice { test, yes, no } => match (self.eval(test)?.is_true(), no) {
+            ExprNode::Choice { test, yes, no } => match (self.eval(test)?.is_true(), no) {
                 (true, _) => self.eval(yes),
                 (false, Some(no)) => self.eval(no),
                 (false, None) => Ok(Value::UNDEFINED),
             },
-            Node::Filter { name, of, arguments } => {
+            ExprNode::Filter { name, of, arguments } => {
                 let of = of.as_ref().map_or(Ok(Value::UNDEFINED), |of| self.eval(of))?;
                 let arguments = self.arguments(arguments)?;
                 self.filter(name, of, arguments)
             }
-            Node::Test { name, of, arguments } => {
+            ExprNode::Test { name, of, arguments } => {
                 let mut values = vec![self.eval(of)?];
                 values.extend(self.arguments(arguments)?);
                 self.charge_inputs(&values)?;
                 let passed = self.state.perform_test(name, &values);
                 passed.map(Value::from).map_err(|error| ExpressionError::new(in_words(&error)))
             }
-            Node::Attribute { of, name } => {
+            ExprNode::Attribute { of, name } => {
                 let of = self.eval(of)?;
                 Ok(attribute(&of, name))
             }
-            Node::Item { of, key } => {
+            ExprNode::Item { of, key } => {
                 let (of, key) = (self.eval(of)?, self.eval(key)?);
                 if is_nothing(&of) {
                     return Ok(Value::UNDEFINED);
                 }
                 Ok(of.get_item(&key).unwrap_or(Value::UNDEFINED))
             }
-            Node::Call { what, arguments } => self.call(what, arguments),
-            Node::List(items) => {
+            ExprNode::Call { what, arguments } => self.call(what, arguments),
+            ExprNode::List(items) => {
                 let items: Vec<Value> =
                     items.iter().map(|item| self.eval(item)).collect::<Result<_, _>>()?;
                 self.made(Value::from(items))
             }
-            Node::Map(entries) => {
+            ExprNode::Map(entries) => {
                 let mut made = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
                     made.push((self.eval(key)?, self.eval(value)?));
@@ -526,11 +526,11 @@ impl<'e> Run<'e> {
 
     pub(super) fn call(
         &mut self,
-        what: &Node,
+        what: &ExprNode,
         given: &[Argument],
     ) -> Result<Value, ExpressionError> {
         match what {
-            Node::Name(name) => {
+            ExprNode::Name(name) => {
                 if let Some(found) = self.macros.get(name).cloned() {
                     let arguments = self.arguments(given)?;
                     return self.call_macro(&found, &arguments);
@@ -548,7 +548,7 @@ impl<'e> Run<'e> {
                     function.call(&mut self.state, &arguments).map_err(|error| fault(&error))?;
                 self.made(result)
             }
-            Node::Attribute { of, name } => {
+            ExprNode::Attribute { of, name } => {
                 let of = self.eval(of)?;
                 let arguments = self.arguments(given)?;
                 if name == "cycle" && of.downcast_object_ref::<Loop>().is_some() {

@@ -30,7 +30,7 @@ use serde::Serialize;
 
 use self::analysis::Analysis;
 use self::evaluate::Run;
-use self::syntax::Node;
+use self::syntax::ExprNode;
 use super::schema::{Outline, Shape};
 use crate::model::Properties;
 use crate::text::{did_you_mean, nearest};
@@ -58,7 +58,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 #[derive(Debug)]
 pub struct Expression {
     source: String,
-    node: Node,
+    node: ExprNode,
     analysis: Analysis,
 }
 
@@ -208,9 +208,12 @@ impl Expression {
 }
 
 /// The first filter or test that does not exist.
-fn filter_or_test_problem(node: &Node, environment: &Environment<'_>) -> Option<ExpressionError> {
+fn filter_or_test_problem(
+    node: &ExprNode,
+    environment: &Environment<'_>,
+) -> Option<ExpressionError> {
     let named: Vec<(&str, &str)> = match node {
-        Node::Filter { name, arguments, .. } => {
+        ExprNode::Filter { name, arguments, .. } => {
             // `map("upper")`, `select("defined")`: named in a text.
             let at = usize::from(name.ends_with("attr"));
             let inner =
@@ -222,7 +225,7 @@ fn filter_or_test_problem(node: &Node, environment: &Environment<'_>) -> Option<
             };
             std::iter::once((name.as_str(), "filter")).chain(inner.zip(kind)).collect()
         }
-        Node::Test { name, .. } => vec![(name, "test")],
+        ExprNode::Test { name, .. } => vec![(name, "test")],
         _ => Vec::new(),
     };
     for (name, kind) in named {
@@ -241,9 +244,9 @@ fn filter_or_test_problem(node: &Node, environment: &Environment<'_>) -> Option<
 }
 
 /// The first function that does not exist.
-fn function_problem(node: &Node) -> Option<ExpressionError> {
-    if let Node::Call { what, .. } = node
-        && let Node::Name(name) = &**what
+fn function_problem(node: &ExprNode) -> Option<ExpressionError> {
+    if let ExprNode::Call { what, .. } = node
+        && let ExprNode::Name(name) = &**what
         && !ENVIRONMENT.globals().any(|(global, _)| global == name)
     {
         let message = format!("there is no function `{name}`");

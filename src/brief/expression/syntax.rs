@@ -10,57 +10,57 @@ use super::in_words;
 
 /// One part of an expression.
 #[derive(Debug)]
-pub(super) enum Node {
+pub(super) enum ExprNode {
     Name(String),
     Constant(Value),
     Slice {
-        of: Box<Node>,
-        bounds: [Option<Box<Node>>; 3],
+        of: Box<ExprNode>,
+        bounds: [Option<Box<ExprNode>>; 3],
     },
-    Not(Box<Node>),
-    Minus(Box<Node>),
-    And(Box<Node>, Box<Node>),
-    Or(Box<Node>, Box<Node>),
-    Joined(Box<Node>, Box<Node>),
+    Not(Box<ExprNode>),
+    Minus(Box<ExprNode>),
+    And(Box<ExprNode>, Box<ExprNode>),
+    Or(Box<ExprNode>, Box<ExprNode>),
+    Joined(Box<ExprNode>, Box<ExprNode>),
     Calculated {
         operator: Operator,
-        left: Box<Node>,
-        right: Box<Node>,
+        left: Box<ExprNode>,
+        right: Box<ExprNode>,
     },
     Compared {
-        first: Box<Node>,
-        rest: Vec<(Comparison, Node)>,
+        first: Box<ExprNode>,
+        rest: Vec<(Comparison, ExprNode)>,
     },
     Choice {
-        test: Box<Node>,
-        yes: Box<Node>,
-        no: Option<Box<Node>>,
+        test: Box<ExprNode>,
+        yes: Box<ExprNode>,
+        no: Option<Box<ExprNode>>,
     },
     /// Without `of`, what a `{% filter %}` block holds.
     Filter {
         name: String,
-        of: Option<Box<Node>>,
+        of: Option<Box<ExprNode>>,
         arguments: Vec<Argument>,
     },
     Test {
         name: String,
-        of: Box<Node>,
+        of: Box<ExprNode>,
         arguments: Vec<Argument>,
     },
     Attribute {
-        of: Box<Node>,
+        of: Box<ExprNode>,
         name: String,
     },
     Item {
-        of: Box<Node>,
-        key: Box<Node>,
+        of: Box<ExprNode>,
+        key: Box<ExprNode>,
     },
     Call {
-        what: Box<Node>,
+        what: Box<ExprNode>,
         arguments: Vec<Argument>,
     },
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
+    List(Vec<ExprNode>),
+    Map(Vec<(ExprNode, ExprNode)>),
 }
 
 /// What is handed to a filter, a test or a function.
@@ -68,7 +68,7 @@ pub(super) enum Node {
 pub(super) struct Argument {
     /// The name in `name=value`.
     pub name: Option<String>,
-    pub value: Node,
+    pub value: ExprNode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,47 +119,47 @@ impl Comparison {
 #[derive(Debug)]
 pub(super) struct Statement {
     pub line: usize,
-    pub kind: Kind,
+    pub kind: StatementKind,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum StatementKind {
     Text(String),
-    Print(Node),
+    Print(ExprNode),
     For {
-        target: Target,
-        over: Node,
-        only: Option<Node>,
+        target: AssignTarget,
+        over: ExprNode,
+        only: Option<ExprNode>,
         body: Vec<Statement>,
         otherwise: Vec<Statement>,
     },
     If {
-        test: Node,
+        test: ExprNode,
         body: Vec<Statement>,
         otherwise: Vec<Statement>,
     },
     With {
-        set: Vec<(Target, Node)>,
+        set: Vec<(AssignTarget, ExprNode)>,
         body: Vec<Statement>,
     },
     Set {
-        target: Target,
-        value: Node,
+        target: AssignTarget,
+        value: ExprNode,
     },
     Capture {
-        target: Target,
-        filter: Option<Node>,
+        target: AssignTarget,
+        filter: Option<ExprNode>,
         body: Vec<Statement>,
     },
     Filtered {
-        filter: Node,
+        filter: ExprNode,
         body: Vec<Statement>,
     },
     /// Parts that only stand together: a block, an `autoescape`.
     Group(Vec<Statement>),
     Macro(std::sync::Arc<Macro>),
     CallBlock {
-        what: Node,
+        what: ExprNode,
         arguments: Vec<Argument>,
         caller: std::sync::Arc<Macro>,
     },
@@ -168,23 +168,23 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Macro {
     pub name: String,
-    pub parameters: Vec<(String, Option<Node>)>,
+    pub parameters: Vec<(String, Option<ExprNode>)>,
     pub body: Vec<Statement>,
 }
 
 /// What `set` and `for` give a value to.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(super) enum AssignTarget {
     Name(String),
     /// `ns.total`.
     Attribute(String, String),
-    Several(Vec<Target>),
+    Several(Vec<AssignTarget>),
 }
 
-impl Node {
+impl ExprNode {
     /// The parts it is made of.
-    pub(super) fn parts(&self) -> Vec<&Node> {
-        fn of_arguments(arguments: &[Argument]) -> impl Iterator<Item = &Node> {
+    pub(super) fn parts(&self) -> Vec<&ExprNode> {
+        fn of_arguments(arguments: &[Argument]) -> impl Iterator<Item = &ExprNode> {
             arguments.iter().map(|argument| &argument.value)
         }
         match self {
@@ -258,7 +258,7 @@ impl From<Error> for SyntaxFault {
     }
 }
 
-pub(super) fn expression(source: &str) -> Result<Node, SyntaxFault> {
+pub(super) fn expression(source: &str) -> Result<ExprNode, SyntaxFault> {
     node(&parse_expr(source)?)
 }
 
@@ -273,23 +273,23 @@ pub(super) fn template(
     }
 }
 
-fn boxed(expr: &ast::Expr<'_>) -> Result<Box<Node>, SyntaxFault> {
+fn boxed(expr: &ast::Expr<'_>) -> Result<Box<ExprNode>, SyntaxFault> {
     node(expr).map(Box::new)
 }
 
-fn maybe(expr: Option<&ast::Expr<'_>>) -> Result<Option<Box<Node>>, SyntaxFault> {
+fn maybe(expr: Option<&ast::Expr<'_>>) -> Result<Option<Box<ExprNode>>, SyntaxFault> {
     expr.map(boxed).transpose()
 }
 
-fn nodes(exprs: &[ast::Expr<'_>]) -> Result<Vec<Node>, SyntaxFault> {
+fn nodes(exprs: &[ast::Expr<'_>]) -> Result<Vec<ExprNode>, SyntaxFault> {
     exprs.iter().map(node).collect()
 }
 
-fn node(expr: &ast::Expr<'_>) -> Result<Node, SyntaxFault> {
+fn node(expr: &ast::Expr<'_>) -> Result<ExprNode, SyntaxFault> {
     Ok(match expr {
-        ast::Expr::Var(var) => Node::Name(var.id.to_owned()),
-        ast::Expr::Const(constant) => Node::Constant(constant.value.clone()),
-        ast::Expr::Slice(slice) => Node::Slice {
+        ast::Expr::Var(var) => ExprNode::Name(var.id.to_owned()),
+        ast::Expr::Const(constant) => ExprNode::Constant(constant.value.clone()),
+        ast::Expr::Slice(slice) => ExprNode::Slice {
             of: boxed(&slice.expr)?,
             bounds: [
                 maybe(slice.start.as_ref())?,
@@ -298,11 +298,11 @@ fn node(expr: &ast::Expr<'_>) -> Result<Node, SyntaxFault> {
             ],
         },
         ast::Expr::UnaryOp(unary) => match unary.op {
-            ast::UnaryOpKind::Not => Node::Not(boxed(&unary.expr)?),
-            ast::UnaryOpKind::Neg => Node::Minus(boxed(&unary.expr)?),
+            ast::UnaryOpKind::Not => ExprNode::Not(boxed(&unary.expr)?),
+            ast::UnaryOpKind::Neg => ExprNode::Minus(boxed(&unary.expr)?),
         },
         ast::Expr::BinOp(binary) => operation(binary)?,
-        ast::Expr::Compare(compare) => Node::Compared {
+        ast::Expr::Compare(compare) => ExprNode::Compared {
             first: boxed(&compare.expr)?,
             rest: compare
                 .ops
@@ -322,49 +322,49 @@ fn node(expr: &ast::Expr<'_>) -> Result<Node, SyntaxFault> {
                 })
                 .collect::<Result<_, SyntaxFault>>()?,
         },
-        ast::Expr::IfExpr(choice) => Node::Choice {
+        ast::Expr::IfExpr(choice) => ExprNode::Choice {
             test: boxed(&choice.test_expr)?,
             yes: boxed(&choice.true_expr)?,
             no: maybe(choice.false_expr.as_ref())?,
         },
-        ast::Expr::Filter(filter) => Node::Filter {
+        ast::Expr::Filter(filter) => ExprNode::Filter {
             name: filter.name.to_owned(),
             of: maybe(filter.expr.as_ref())?,
             arguments: arguments(&filter.args)?,
         },
-        ast::Expr::Test(test) => Node::Test {
+        ast::Expr::Test(test) => ExprNode::Test {
             name: test.name.to_owned(),
             of: boxed(&test.expr)?,
             arguments: arguments(&test.args)?,
         },
         ast::Expr::GetAttr(get) => {
-            Node::Attribute { of: boxed(&get.expr)?, name: get.name.to_owned() }
+            ExprNode::Attribute { of: boxed(&get.expr)?, name: get.name.to_owned() }
         }
         ast::Expr::GetItem(get) => {
-            Node::Item { of: boxed(&get.expr)?, key: boxed(&get.subscript_expr)? }
+            ExprNode::Item { of: boxed(&get.expr)?, key: boxed(&get.subscript_expr)? }
         }
         ast::Expr::Call(call) => {
-            Node::Call { what: boxed(&call.expr)?, arguments: arguments(&call.args)? }
+            ExprNode::Call { what: boxed(&call.expr)?, arguments: arguments(&call.args)? }
         }
-        ast::Expr::List(list) => Node::List(nodes(&list.items)?),
-        ast::Expr::Tuple(tuple) => Node::List(nodes(&tuple.items)?),
+        ast::Expr::List(list) => ExprNode::List(nodes(&list.items)?),
+        ast::Expr::Tuple(tuple) => ExprNode::List(nodes(&tuple.items)?),
         ast::Expr::Map(map) => {
-            Node::Map(nodes(&map.keys)?.into_iter().zip(nodes(&map.values)?).collect())
+            ExprNode::Map(nodes(&map.keys)?.into_iter().zip(nodes(&map.values)?).collect())
         }
     })
 }
 
-fn operation(binary: &ast::BinOp<'_>) -> Result<Node, SyntaxFault> {
+fn operation(binary: &ast::BinOp<'_>) -> Result<ExprNode, SyntaxFault> {
     let left = boxed(&binary.left)?;
     let right = boxed(&binary.right)?;
-    let compared = |comparison, left, right: Box<Node>| Node::Compared {
+    let compared = |comparison, left, right: Box<ExprNode>| ExprNode::Compared {
         first: left,
         rest: vec![(comparison, *right)],
     };
     let operator = match binary.op {
-        ast::BinOpKind::ScAnd => return Ok(Node::And(left, right)),
-        ast::BinOpKind::ScOr => return Ok(Node::Or(left, right)),
-        ast::BinOpKind::Concat => return Ok(Node::Joined(left, right)),
+        ast::BinOpKind::ScAnd => return Ok(ExprNode::And(left, right)),
+        ast::BinOpKind::ScOr => return Ok(ExprNode::Or(left, right)),
+        ast::BinOpKind::Concat => return Ok(ExprNode::Joined(left, right)),
         ast::BinOpKind::Eq => return Ok(compared(Comparison::Equal, left, right)),
         ast::BinOpKind::Ne => return Ok(compared(Comparison::NotEqual, left, right)),
         ast::BinOpKind::Lt => return Ok(compared(Comparison::Less, left, right)),
@@ -380,7 +380,7 @@ fn operation(binary: &ast::BinOp<'_>) -> Result<Node, SyntaxFault> {
         ast::BinOpKind::Rem => Operator::Remainder,
         ast::BinOpKind::Pow => Operator::Power,
     };
-    Ok(Node::Calculated { operator, left, right })
+    Ok(ExprNode::Calculated { operator, left, right })
 }
 
 fn arguments(given: &[ast::CallArg<'_>]) -> Result<Vec<Argument>, SyntaxFault> {
@@ -406,14 +406,14 @@ fn statements(parts: &[ast::Stmt<'_>]) -> Result<Vec<Statement>, SyntaxFault> {
 
 fn statement(part: &ast::Stmt<'_>) -> Result<Statement, SyntaxFault> {
     let (line, kind) = match part {
-        ast::Stmt::Template(s) => (s.span(), Kind::Group(statements(&s.children)?)),
-        ast::Stmt::EmitExpr(s) => (s.span(), Kind::Print(node(&s.expr)?)),
-        ast::Stmt::EmitRaw(s) => (s.span(), Kind::Text(s.raw.to_owned())),
+        ast::Stmt::Template(s) => (s.span(), StatementKind::Group(statements(&s.children)?)),
+        ast::Stmt::EmitExpr(s) => (s.span(), StatementKind::Print(node(&s.expr)?)),
+        ast::Stmt::EmitRaw(s) => (s.span(), StatementKind::Text(s.raw.to_owned())),
         ast::Stmt::ForLoop(s) => {
             if s.recursive {
                 return Err(refused(s.span(), "`recursive` loops are not supported"));
             }
-            let kind = Kind::For {
+            let kind = StatementKind::For {
                 target: target(&s.target)?,
                 over: node(&s.iter)?,
                 only: s.filter_expr.as_ref().map(node).transpose()?,
@@ -423,7 +423,7 @@ fn statement(part: &ast::Stmt<'_>) -> Result<Statement, SyntaxFault> {
             (s.span(), kind)
         }
         ast::Stmt::IfCond(s) => {
-            let kind = Kind::If {
+            let kind = StatementKind::If {
                 test: node(&s.expr)?,
                 body: statements(&s.true_body)?,
                 otherwise: statements(&s.false_body)?,
@@ -433,13 +433,13 @@ fn statement(part: &ast::Stmt<'_>) -> Result<Statement, SyntaxFault> {
         ast::Stmt::WithBlock(s) => {
             let set = s.assignments.iter().map(|(name, value)| Ok((target(name)?, node(value)?)));
             let set = set.collect::<Result<_, SyntaxFault>>()?;
-            (s.span(), Kind::With { set, body: statements(&s.body)? })
+            (s.span(), StatementKind::With { set, body: statements(&s.body)? })
         }
         ast::Stmt::Set(s) => {
-            (s.span(), Kind::Set { target: target(&s.target)?, value: node(&s.expr)? })
+            (s.span(), StatementKind::Set { target: target(&s.target)?, value: node(&s.expr)? })
         }
         ast::Stmt::SetBlock(s) => {
-            let kind = Kind::Capture {
+            let kind = StatementKind::Capture {
                 target: target(&s.target)?,
                 filter: s.filter.as_ref().map(node).transpose()?,
                 body: statements(&s.body)?,
@@ -447,14 +447,15 @@ fn statement(part: &ast::Stmt<'_>) -> Result<Statement, SyntaxFault> {
             (s.span(), kind)
         }
         // What is printed is made harmless whatever a template says.
-        ast::Stmt::AutoEscape(s) => (s.span(), Kind::Group(statements(&s.body)?)),
-        ast::Stmt::FilterBlock(s) => {
-            (s.span(), Kind::Filtered { filter: node(&s.filter)?, body: statements(&s.body)? })
-        }
-        ast::Stmt::Block(s) => (s.span(), Kind::Group(statements(&s.body)?)),
-        ast::Stmt::Macro(s) => (s.span(), Kind::Macro(a_macro(s)?.into())),
+        ast::Stmt::AutoEscape(s) => (s.span(), StatementKind::Group(statements(&s.body)?)),
+        ast::Stmt::FilterBlock(s) => (
+            s.span(),
+            StatementKind::Filtered { filter: node(&s.filter)?, body: statements(&s.body)? },
+        ),
+        ast::Stmt::Block(s) => (s.span(), StatementKind::Group(statements(&s.body)?)),
+        ast::Stmt::Macro(s) => (s.span(), StatementKind::Macro(a_macro(s)?.into())),
         ast::Stmt::CallBlock(s) => {
-            let kind = Kind::CallBlock {
+            let kind = StatementKind::CallBlock {
                 what: node(&s.call.expr)?,
                 arguments: arguments(&s.call.args)?,
                 caller: a_macro(&s.macro_decl)?.into(),
@@ -463,8 +464,8 @@ fn statement(part: &ast::Stmt<'_>) -> Result<Statement, SyntaxFault> {
         }
         ast::Stmt::Do(s) => {
             let call =
-                Node::Call { what: boxed(&s.call.expr)?, arguments: arguments(&s.call.args)? };
-            (s.span(), Kind::If { test: call, body: Vec::new(), otherwise: Vec::new() })
+                ExprNode::Call { what: boxed(&s.call.expr)?, arguments: arguments(&s.call.args)? };
+            (s.span(), StatementKind::If { test: call, body: Vec::new(), otherwise: Vec::new() })
         }
         ast::Stmt::Import(s) => return Err(alone(s.span())),
         ast::Stmt::FromImport(s) => return Err(alone(s.span())),
@@ -488,18 +489,20 @@ fn a_macro(declared: &ast::Macro<'_>) -> Result<Macro, SyntaxFault> {
     Ok(Macro { name: declared.name.to_owned(), parameters, body: statements(&declared.body)? })
 }
 
-fn target(expr: &ast::Expr<'_>) -> Result<Target, SyntaxFault> {
+fn target(expr: &ast::Expr<'_>) -> Result<AssignTarget, SyntaxFault> {
     match expr {
-        ast::Expr::Var(var) => Ok(Target::Name(var.id.to_owned())),
+        ast::Expr::Var(var) => Ok(AssignTarget::Name(var.id.to_owned())),
         ast::Expr::GetAttr(get) => match &get.expr {
-            ast::Expr::Var(var) => Ok(Target::Attribute(var.id.to_owned(), get.name.to_owned())),
+            ast::Expr::Var(var) => {
+                Ok(AssignTarget::Attribute(var.id.to_owned(), get.name.to_owned()))
+            }
             _ => Err(refused(expr.span(), "only a name or `namespace.name` can be set")),
         },
         ast::Expr::List(list) => {
-            list.items.iter().map(target).collect::<Result<_, _>>().map(Target::Several)
+            list.items.iter().map(target).collect::<Result<_, _>>().map(AssignTarget::Several)
         }
         ast::Expr::Tuple(tuple) => {
-            tuple.items.iter().map(target).collect::<Result<_, _>>().map(Target::Several)
+            tuple.items.iter().map(target).collect::<Result<_, _>>().map(AssignTarget::Several)
         }
         _ => Err(refused(expr.span(), "only a name or `namespace.name` can be set")),
     }

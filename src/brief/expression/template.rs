@@ -8,7 +8,7 @@ use minijinja::{Environment, Value};
 
 use super::evaluate::{LARGEST, Run};
 use super::objects::{Loop, Namespace};
-use super::syntax::{Kind, Macro, Node, Statement, Target};
+use super::syntax::{AssignTarget, ExprNode, Macro, Statement, StatementKind};
 use super::{ExpressionError, filter_or_test_problem, in_words, syntax};
 
 /// Steps that one page may take; a brief with 500 promises takes under a tenth.
@@ -89,39 +89,39 @@ impl Template {
 /// by the first brief that comes by it.
 fn check(body: &[Statement], environment: &Environment<'_>) -> Result<(), TemplateFault> {
     for statement in body {
-        let mut nodes: Vec<&Node> = Vec::new();
+        let mut nodes: Vec<&ExprNode> = Vec::new();
         let mut inside: Vec<&[Statement]> = Vec::new();
         match &statement.kind {
-            Kind::Text(_) => {}
-            Kind::Print(node) => nodes.push(node),
-            Kind::Set { value, .. } => nodes.push(value),
-            Kind::For { over, only, body, otherwise, .. } => {
+            StatementKind::Text(_) => {}
+            StatementKind::Print(node) => nodes.push(node),
+            StatementKind::Set { value, .. } => nodes.push(value),
+            StatementKind::For { over, only, body, otherwise, .. } => {
                 nodes.push(over);
                 nodes.extend(only);
                 inside.extend([&body[..], &otherwise[..]]);
             }
-            Kind::If { test, body, otherwise } => {
+            StatementKind::If { test, body, otherwise } => {
                 nodes.push(test);
                 inside.extend([&body[..], &otherwise[..]]);
             }
-            Kind::With { set, body } => {
+            StatementKind::With { set, body } => {
                 nodes.extend(set.iter().map(|(_, value)| value));
                 inside.push(body);
             }
-            Kind::Capture { filter, body, .. } => {
+            StatementKind::Capture { filter, body, .. } => {
                 nodes.extend(filter);
                 inside.push(body);
             }
-            Kind::Filtered { filter, body } => {
+            StatementKind::Filtered { filter, body } => {
                 nodes.push(filter);
                 inside.push(body);
             }
-            Kind::Group(body) => inside.push(body),
-            Kind::Macro(declared) => {
+            StatementKind::Group(body) => inside.push(body),
+            StatementKind::Macro(declared) => {
                 nodes.extend(declared.parameters.iter().filter_map(|(_, d)| d.as_ref()));
                 inside.push(&declared.body);
             }
-            Kind::CallBlock { arguments, caller, .. } => {
+            StatementKind::CallBlock { arguments, caller, .. } => {
                 nodes.extend(arguments.iter().map(|argument| &argument.value));
                 inside.push(&caller.body);
             }
@@ -147,21 +147,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn statement(&mut self, kind: &Kind, line: &mut usize) -> Result<(), ExpressionError> {
+    fn statement(&mut self, kind: &StatementKind, line: &mut usize) -> Result<(), ExpressionError> {
         match kind {
-            Kind::Text(text) => self.write(text),
-            Kind::Print(node) => {
+            StatementKind::Text(text) => self.write(text),
+            StatementKind::Print(node) => {
                 let value = self.eval(node)?;
                 self.print(&value)
             }
-            Kind::For { target, over, only, body, otherwise } => {
+            StatementKind::For { target, over, only, body, otherwise } => {
                 self.for_loop(target, over, only.as_ref(), body, otherwise, line)
             }
-            Kind::If { test, body, otherwise } => {
+            StatementKind::If { test, body, otherwise } => {
                 let body = if self.eval(test)?.is_true() { body } else { otherwise };
                 self.statements(body, line)
             }
-            Kind::With { set, body } => {
+            StatementKind::With { set, body } => {
                 let mut values = Vec::with_capacity(set.len());
                 for (target, value) in set {
                     values.push((target, self.eval(value)?));
@@ -174,26 +174,26 @@ impl Run<'_> {
                 self.scopes.pop();
                 done
             }
-            Kind::Set { target, value } => {
+            StatementKind::Set { target, value } => {
                 let value = self.eval(value)?;
                 self.set(target, value)
             }
-            Kind::Capture { target, filter, body } => {
+            StatementKind::Capture { target, filter, body } => {
                 let text = self.captured(body, line)?;
                 let value = self.block_filter(filter.as_ref(), text)?;
                 self.set(target, value)
             }
-            Kind::Filtered { filter, body } => {
+            StatementKind::Filtered { filter, body } => {
                 let text = self.captured(body, line)?;
                 let value = self.block_filter(Some(filter), text)?;
                 self.print(&value)
             }
-            Kind::Group(body) => self.statements(body, line),
-            Kind::Macro(declared) => {
+            StatementKind::Group(body) => self.statements(body, line),
+            StatementKind::Macro(declared) => {
                 self.macros.insert(declared.name.clone(), Arc::clone(declared));
                 Ok(())
             }
-            Kind::CallBlock { what, arguments, caller } => {
+            StatementKind::CallBlock { what, arguments, caller } => {
                 let outer = self.macros.insert("caller".to_owned(), Arc::clone(caller));
                 let value = self.call(what, arguments);
                 match outer {
@@ -208,9 +208,9 @@ impl Run<'_> {
 
     fn for_loop(
         &mut self,
-        target: &Target,
-        over: &Node,
-        only: Option<&Node>,
+        target: &AssignTarget,
+        over: &ExprNode,
+        only: Option<&ExprNode>,
         body: &[Statement],
         otherwise: &[Statement],
         line: &mut usize,
@@ -258,15 +258,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn set(&mut self, target: &Target, value: Value) -> Result<(), ExpressionError> {
+    fn set(&mut self, target: &AssignTarget, value: Value) -> Result<(), ExpressionError> {
         match target {
-            Target::Name(name) => {
+            AssignTarget::Name(name) => {
                 if let Some(scope) = self.scopes.last_mut() {
                     scope.insert(name.clone(), value);
                 }
                 Ok(())
             }
-            Target::Attribute(namespace, name) => {
+            AssignTarget::Attribute(namespace, name) => {
                 let found = self.scopes.iter().rev().find_map(|scope| scope.get(namespace));
                 match found.and_then(Value::downcast_object_ref::<Namespace>) {
                     // What holds a namespace in itself would never be dropped.
@@ -283,7 +283,7 @@ impl Run<'_> {
                     )),
                 }
             }
-            Target::Several(targets) => {
+            AssignTarget::Several(targets) => {
                 let items: Vec<Value> =
                     value.try_iter().map(|items| items.take(100).collect()).unwrap_or_default();
                 if items.len() != targets.len() {
@@ -306,12 +306,12 @@ impl Run<'_> {
 
     fn block_filter(
         &mut self,
-        filter: Option<&Node>,
+        filter: Option<&ExprNode>,
         text: Value,
     ) -> Result<Value, ExpressionError> {
         match filter {
             None => Ok(text),
-            Some(Node::Filter { name, of, arguments }) => {
+            Some(ExprNode::Filter { name, of, arguments }) => {
                 let text = self.block_filter(of.as_deref(), text)?;
                 let arguments = self.arguments(arguments)?;
                 self.filter(name, text, arguments)

@@ -17,7 +17,7 @@ use crate::text::markdown;
 
 /// One top-level section.
 #[derive(Debug, Clone, Serialize)]
-struct Section {
+struct PageSection {
     name: String,
     title: String,
     question: Option<u8>,
@@ -34,7 +34,7 @@ struct Section {
 /// every column narrow.
 const LONGEST_CELL: usize = 200;
 
-impl Section {
+impl PageSection {
     fn set_table(&mut self, table: Option<FieldTable>) {
         let cells = table.iter().flat_map(|table| &table.rows).flatten();
         let longest = cells.filter_map(|cell| Some(cell.as_str()?.chars().count())).max();
@@ -69,9 +69,9 @@ struct Question {
     title: String,
     /// `answered`, `none`, `unknown` or `missing`.
     state: &'static str,
-    sections: Vec<Section>,
+    sections: Vec<PageSection>,
     missing: Vec<Ask>,
-    unknown: Vec<Gap>,
+    unknown: Vec<GapRow>,
 }
 
 /// Who can tell what is missing.
@@ -90,7 +90,7 @@ struct AskedField {
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct Gap {
+struct GapRow {
     question: Option<u8>,
     label: String,
     value: Jinja,
@@ -105,9 +105,9 @@ struct PageNames<'a> {
     complete: bool,
     answered: usize,
     questions: Vec<Question>,
-    sections: Vec<Section>,
+    sections: Vec<PageSection>,
     missing: Vec<Ask>,
-    unknown: Vec<Gap>,
+    unknown: Vec<GapRow>,
     /// Whether there is any answer that a person gave or confirmed.
     confirmed: bool,
 }
@@ -125,7 +125,7 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
             && !fields.iter().any(|field| field.name == **name)
     });
     let strange = strange.filter_map(|(name, value)| {
-        Some(Section {
+        Some(PageSection {
             name: name.clone(),
             title: humanise(name),
             question: None,
@@ -136,15 +136,15 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
             confirmed: input.confirmed.has(&pointer("", name), value),
         })
     });
-    let unknown: Vec<Gap> = completeness
+    let unknown: Vec<GapRow> = completeness
         .unknown
         .iter()
         .filter_map(|gap| {
             let value = brief.pointer(&gap.pointer).and_then(|value| show(None, value, zone))?;
-            Some(Gap { question: gap.question, label: gap.label.clone(), value: safe(value) })
+            Some(GapRow { question: gap.question, label: gap.label.clone(), value: safe(value) })
         })
         .collect();
-    let sections: Vec<Section> = known.chain(strange).collect();
+    let sections: Vec<PageSection> = known.chain(strange).collect();
     let page = PageNames {
         questions: questions(input, completeness, &sections, &unknown),
         brief,
@@ -172,8 +172,8 @@ fn safe(markdown: String) -> Jinja {
 fn questions(
     input: &RenderInput<'_>,
     completeness: &Completeness,
-    sections: &[Section],
-    unknown: &[Gap],
+    sections: &[PageSection],
+    unknown: &[GapRow],
 ) -> Vec<Question> {
     let brief = input.brief.json();
     let asked = (1..=7).filter_map(|number| {
@@ -228,12 +228,12 @@ fn section(
     value: &Value,
     confirmed: &ConfirmedAnswers,
     zone: Tz,
-) -> Option<Section> {
+) -> Option<PageSection> {
     if is_blank(value) {
         return None;
     }
     let here = pointer("", &field.name);
-    let mut section = Section {
+    let mut section = PageSection {
         confirmed: confirmed.has(&here, value),
         name: field.name.clone(),
         title: field.title.clone(),

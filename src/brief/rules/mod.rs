@@ -19,29 +19,29 @@ use subject::{Checked, Subject};
 
 /// How a rule looks: at one brief that could be read, at one folder whatever
 /// is in it, or at all folders together.
-enum Check {
+enum BriefCheck {
     Brief(fn(&Subject<'_>, &mut Vec<Finding>)),
     Folder(fn(&Checked<'_>, &mut Vec<Finding>)),
     Ledger(fn(&[FolderSummary], &mut Vec<Finding>)),
 }
 
 /// Every rule and how it looks: one line each, sorted by id.
-const TABLE: [(&Rule, Check); 15] = [
-    (&files::BROKEN_SOURCES, Check::Folder(files::broken_sources)),
-    (&files::BROKEN_TIMELINE, Check::Folder(files::broken_timeline)),
-    (&answers::COMMITMENT_WITHOUT_OWNER, Check::Brief(answers::commitment_without_owner)),
-    (&files::DUPLICATE_BRIEF, Check::Ledger(files::duplicate_brief)),
-    (&first_action::FIRST_ACTION_TOO_LATE, Check::Brief(first_action::first_action_too_late)),
-    (&files::MISFILED_BRIEF, Check::Folder(files::misfiled_brief)),
-    (&answers::ONE_PERSON_EVERY_ROLE, Check::Brief(answers::one_person_every_role)),
-    (&first_action::OWNER_NOT_IN_TEAM, Check::Brief(first_action::owner_not_in_team)),
-    (&answers::PLACEHOLDER_ANSWER, Check::Brief(answers::placeholder_answer)),
-    (&files::SCHEMA_VIOLATION, Check::Folder(files::schema_violation)),
-    (&files::STALE_RENDERING, Check::Brief(files::stale_rendering)),
-    (&answers::UNANSWERED_QUESTION, Check::Brief(answers::unanswered_question)),
-    (&answers::UNCITED_PROPOSAL, Check::Folder(answers::uncited_proposal)),
-    (&answers::UNKNOWN_OVERDUE, Check::Brief(answers::unknown_overdue)),
-    (&first_action::VAGUE_FIRST_ACTION, Check::Brief(first_action::vague_first_action)),
+const TABLE: [(&Rule, BriefCheck); 15] = [
+    (&files::BROKEN_SOURCES, BriefCheck::Folder(files::broken_sources)),
+    (&files::BROKEN_TIMELINE, BriefCheck::Folder(files::broken_timeline)),
+    (&answers::COMMITMENT_WITHOUT_OWNER, BriefCheck::Brief(answers::commitment_without_owner)),
+    (&files::DUPLICATE_BRIEF, BriefCheck::Ledger(files::duplicate_brief)),
+    (&first_action::FIRST_ACTION_TOO_LATE, BriefCheck::Brief(first_action::first_action_too_late)),
+    (&files::MISFILED_BRIEF, BriefCheck::Folder(files::misfiled_brief)),
+    (&answers::ONE_PERSON_EVERY_ROLE, BriefCheck::Brief(answers::one_person_every_role)),
+    (&first_action::OWNER_NOT_IN_TEAM, BriefCheck::Brief(first_action::owner_not_in_team)),
+    (&answers::PLACEHOLDER_ANSWER, BriefCheck::Brief(answers::placeholder_answer)),
+    (&files::SCHEMA_VIOLATION, BriefCheck::Folder(files::schema_violation)),
+    (&files::STALE_RENDERING, BriefCheck::Brief(files::stale_rendering)),
+    (&answers::UNANSWERED_QUESTION, BriefCheck::Brief(answers::unanswered_question)),
+    (&answers::UNCITED_PROPOSAL, BriefCheck::Folder(answers::uncited_proposal)),
+    (&answers::UNKNOWN_OVERDUE, BriefCheck::Brief(answers::unknown_overdue)),
+    (&first_action::VAGUE_FIRST_ACTION, BriefCheck::Brief(first_action::vague_first_action)),
 ];
 
 /// The rules for briefs, sorted by id.
@@ -100,13 +100,13 @@ pub fn check_again(
     let mut findings = Vec::new();
     for (_, check) in &TABLE {
         match check {
-            Check::Brief(check) => {
+            BriefCheck::Brief(check) => {
                 if let Some(subject) = &subject {
                     check(subject, &mut findings);
                 }
             }
-            Check::Folder(check) => check(&checked, &mut findings),
-            Check::Ledger(_) => {}
+            BriefCheck::Folder(check) => check(&checked, &mut findings),
+            BriefCheck::Ledger(_) => {}
         }
     }
     sort(&mut findings);
@@ -122,7 +122,7 @@ pub fn check_again(
 pub fn check_ledger(folders: &[FolderSummary]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (_, check) in &TABLE {
-        if let Check::Ledger(check) = check {
+        if let BriefCheck::Ledger(check) = check {
             check(folders, &mut findings);
         }
     }

@@ -3,7 +3,7 @@
 use crate::brief::answer::dotted;
 use crate::brief::{Brief, Completeness, ConfirmedAnswers, EventKind, SourcesFile, Timeline, View};
 use crate::finding::{Finding, Location, Rule, Severity};
-use crate::model::{CrmName, DealId, DocumentId, Key, ProviderName};
+use crate::model::{CrmName, DealId, DocumentKey, Key};
 use crate::yaml;
 
 use super::CheckContext;
@@ -58,7 +58,7 @@ pub struct FolderSummary {
     /// The deal in its one form.
     pub deal: Option<(CrmName, DealId)>,
     /// The signed document.
-    pub document: Option<(ProviderName, DocumentId)>,
+    pub document: Option<DocumentKey>,
     /// Whether there is a brief, and not an exemption alone.
     pub has_brief: bool,
     /// Where the brief's key stands.

@@ -54,7 +54,7 @@ pub(super) fn check(bytes: usize, document: &Value) -> Result<(), SchemaError> {
     if bytes > LARGEST {
         return Err(too_large("", format!("it has {} KiB; at most 1024 are read", bytes >> 10)));
     }
-    let mut counter = Counter { document, known: BTreeMap::new(), open: Vec::new() };
+    let mut counter = CostCounter { document, known: BTreeMap::new(), open: Vec::new() };
     if counter.cost(document, "", BRIEF_DEPTH)?.applied > MOST_APPLIED {
         return Err(too_large(
             "",
@@ -76,13 +76,13 @@ pub(super) fn check(bytes: usize, document: &Value) -> Result<(), SchemaError> {
     Ok(())
 }
 
-struct Counter<'a> {
+struct CostCounter<'a> {
     document: &'a Value,
     known: BTreeMap<(usize, usize), Cost>,
     open: Vec<(usize, usize)>,
 }
 
-impl<'a> Counter<'a> {
+impl<'a> CostCounter<'a> {
     fn cost(
         &mut self,
         schema: &'a Value,

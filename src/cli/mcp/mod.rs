@@ -52,7 +52,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     // What is wrong with the ledger is said now, where a person may see it.
     open(invocation, Ports::default())?;
-    let server = Server {
+    let server = McpServer {
         invocation: invocation.clone(),
         clock: invocation.clock(),
         turn: Arc::default(),
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     served.map(|()| Exit::Clean)
 }
 
-async fn serve(server: Server) -> Result<(), CliError> {
+async fn serve(server: McpServer) -> Result<(), CliError> {
     let (input, output) = rmcp::transport::stdio();
     let input = long_lines::answered(input, LONGEST_MESSAGE);
     let transport = AsyncRwTransport::new(input, output).with_max_line_length(LONGEST_MESSAGE);
@@ -100,7 +100,7 @@ fn refused(error: &ServerInitializeError) -> Result<(), CliError> {
 
 /// One client's server.
 #[derive(Clone)]
-struct Server {
+struct McpServer {
     invocation: Invocation,
     clock: Clock,
     /// One tool at a time: an audit may need all of the machine's memory.
@@ -109,7 +109,7 @@ struct Server {
     may_propose: bool,
 }
 
-impl Server {
+impl McpServer {
     /// The tools that the client may call.
     fn tools(&self) -> impl Iterator<Item = &'static ToolRow> + Clone {
         let may_propose = self.may_propose;
@@ -134,7 +134,7 @@ impl Server {
     }
 }
 
-impl ServerHandler for Server {
+impl ServerHandler for McpServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("handoff", env!("CARGO_PKG_VERSION")))

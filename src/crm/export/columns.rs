@@ -8,13 +8,13 @@ use super::headers::{ANYBODY, Forms, IdForm, KnownColumn, VENDORS, Vendor, is_kn
 use super::problem::Problem;
 use super::record::{IdFault, record_of_address};
 use super::settings::{Column, FileSettings};
-use super::table::{Cursor, Table};
+use super::table::{Cursor, ExportTable};
 use crate::crm::record::role_word;
 use crate::model::currency_code;
 use crate::text::quoted;
 
 /// Whose export a table is, by labels that no other vendor has.
-pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
+pub(super) fn recognise(table: &ExportTable) -> Option<&'static Vendor> {
     let forms: Vec<Forms> = table.headers.iter().map(|header| Forms::of(header)).collect();
     let has_label = |label: &String| forms.iter().any(|forms| forms.are(label));
     let has = |group: &&Vec<String>| group.iter().any(has_label);
@@ -67,7 +67,7 @@ impl Vendor {
     }
 
     /// The ids of the table's first rows, under this vendor's labels for them.
-    fn ids_of(&self, table: &Table, forms: &[Forms]) -> Vec<String> {
+    fn ids_of(&self, table: &ExportTable, forms: &[Forms]) -> Vec<String> {
         let ids = self.columns.iter().filter(|known| known.column == Some(Column::Id));
         let column = ids
             .flat_map(|known| &known.labels)
@@ -134,7 +134,7 @@ pub(super) struct Columns {
 impl Columns {
     /// Finds the columns, and everything that is wrong with them.
     pub(super) fn find(
-        table: &Table,
+        table: &ExportTable,
         vendor: Option<&'static Vendor>,
         settings: &FileSettings,
     ) -> Result<Self, Vec<Problem>> {
@@ -306,8 +306,8 @@ impl Columns {
     /// Refuses real dates beside texts in the column that says when deals were won: the
     /// spreadsheet read those that fit its own order of day and month, and so exchanged
     /// the two in some; the others it left as they were. In other columns it is remarked.
-    pub(super) fn refuse_mixed_dates(&self, table: &mut Table) -> Result<(), Problem> {
-        let told = |table: &Table, at: usize, (date, text): (usize, usize)| {
+    pub(super) fn refuse_mixed_dates(&self, table: &mut ExportTable) -> Result<(), Problem> {
+        let told = |table: &ExportTable, at: usize, (date, text): (usize, usize)| {
             let header = &table.headers[at];
             let mut cursor = Cursor::default();
             let row = (0..table.len()).find(|row| table.number(*row) == text)?;
@@ -335,7 +335,7 @@ impl Columns {
     }
 
     /// The columns that hold no flags: those of another use, and ids of other records.
-    pub(super) fn never_flags(&self, table: &Table) -> BTreeSet<usize> {
+    pub(super) fn never_flags(&self, table: &ExportTable) -> BTreeSet<usize> {
         let flags =
             [Column::IsWon, Column::IsLost, Column::IsClosed, Column::Deleted, Column::Active];
         let used = Column::ALL.iter().filter(|column| !flags.contains(column));
@@ -346,7 +346,7 @@ impl Columns {
     }
 
     /// A column by its header, or by its name in the configuration; for joins.
-    pub(super) fn named(&self, table: &Table, name: &str) -> Option<usize> {
+    pub(super) fn named(&self, table: &ExportTable, name: &str) -> Option<usize> {
         table.column(name).or_else(|| {
             let column = Column::ALL.iter().copied().find(|column| column.key() == name)?;
             self.of(column)
@@ -355,7 +355,7 @@ impl Columns {
 }
 
 /// The problem of a table in which deals cannot be told apart.
-fn without_id(table: &Table, settings: &FileSettings) -> Problem {
+fn without_id(table: &ExportTable, settings: &FileSettings) -> Problem {
     let Some(likely) = table.headers.get(likely_id(&table.headers)) else {
         return Problem::file("The records are empty")
             .help("Save what the API lists as deals, with their fields.");
@@ -394,7 +394,7 @@ fn id_line(header: &str, settings: &FileSettings) -> String {
 /// A column that no name is known for and that looks like the ids of the deals: the
 /// ids of Salesforce's opportunities, or under a header with the word `id` another
 /// one in each row.
-fn unnamed_id(table: &Table, read: &BTreeSet<usize>) -> Option<usize> {
+fn unnamed_id(table: &ExportTable, read: &BTreeSet<usize>) -> Option<usize> {
     const OF_OTHERS: [&str; 16] = [
         "account",
         "company",
@@ -447,7 +447,7 @@ fn is_that_the_id(header: &str, settings: &FileSettings) -> Problem {
 
 /// The first column in which each row has the address of a record, another one in
 /// each: the ids are in them.
-fn addresses(table: &Table) -> Option<usize> {
+fn addresses(table: &ExportTable) -> Option<usize> {
     let rows = table.len().min(100);
     (0..table.headers.len()).find(|column| {
         let cells = table.first_cells(*column);
@@ -466,7 +466,7 @@ fn likely_id(headers: &[String]) -> usize {
 }
 
 /// Columns with one header cannot be told apart, where one of them is read.
-fn doubled(table: &Table, by_use: &BTreeMap<Column, Vec<usize>>) -> Vec<Problem> {
+fn doubled(table: &ExportTable, by_use: &BTreeMap<Column, Vec<usize>>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for at in by_use.values().flatten() {
         let header = table.headers[*at].to_lowercase();
@@ -526,7 +526,7 @@ fn is_currency_of(header: &str, amount: &str) -> bool {
     word.or_else(of).is_some_and(|word| WORDS.contains(&word))
 }
 
-fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {
+fn of_company(table: &ExportTable) -> Vec<(usize, Vec<String>)> {
     let mut columns = Vec::new();
     for (at, header) in table.headers.iter().enumerate() {
         let lower = header.to_lowercase();
@@ -550,7 +550,7 @@ fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {
 }
 
 /// What was meant, for a name that is not there.
-pub(super) fn did_you_mean(name: &str, table: &Table) -> String {
+pub(super) fn did_you_mean(name: &str, table: &ExportTable) -> String {
     let requested = name.to_lowercase();
     let near = table
         .headers
@@ -564,7 +564,7 @@ pub(super) fn did_you_mean(name: &str, table: &Table) -> String {
     }
 }
 
-fn names(table: &Table, forms: &[Forms], vendor: &[KnownColumn]) -> Vec<Vec<String>> {
+fn names(table: &ExportTable, forms: &[Forms], vendor: &[KnownColumn]) -> Vec<Vec<String>> {
     let mut taken = std::collections::BTreeSet::new();
     let mut names: Vec<Vec<String>> = Vec::with_capacity(table.headers.len());
     // Headers first: what a column is called by itself is never another's name.

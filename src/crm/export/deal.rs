@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cell::{is_placeholder, without_controls};
 use super::load::Loaded;
-use super::outcome::{Evidence, FileOutcome, Signs};
+use super::outcome::{FileOutcome, OutcomeEvidence, Signs};
 use super::problem::Problem;
 use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
@@ -106,7 +106,7 @@ const OUTCOMES: usize = 1_024;
 /// differ.
 #[derive(Default)]
 struct Outcomes {
-    known: HashMap<String, (Outcome, Evidence<'static>)>,
+    known: HashMap<String, (Outcome, OutcomeEvidence<'static>)>,
     /// The cells of the row that is looked at, one behind the other.
     cells: String,
 }
@@ -219,12 +219,16 @@ impl Builder<'_> {
             let mut texts = cells.each_ref().map(|cell| &**cell);
             texts[*at] = other;
             let (also, why) = outcome::outcome(&signs_of(texts), &reading);
-            if also != outcome && outcome == Outcome::Unknown && evidence == Evidence::Nothing {
+            if also != outcome
+                && outcome == Outcome::Unknown
+                && evidence == OutcomeEvidence::Nothing
+            {
                 (outcome, evidence) = (also, why);
-            } else if also != outcome && why != Evidence::Nothing && outcome != Outcome::Gone {
+            } else if also != outcome && why != OutcomeEvidence::Nothing && outcome != Outcome::Gone
+            {
                 let said = (SAY[*at], &*cells[*at]);
                 outcome = Outcome::Unknown;
-                evidence = Evidence::Contradiction(said, (SAY[*at], other));
+                evidence = OutcomeEvidence::Contradiction(said, (SAY[*at], other));
             }
         }
         let new = |id: Cow<'_, str>| Deal {
@@ -368,7 +372,7 @@ impl Builder<'_> {
         &self,
         outcome: Outcome,
         signs: &Signs<'_>,
-        evidence: Evidence<'_>,
+        evidence: OutcomeEvidence<'_>,
         row: usize,
         tally: &mut Tally,
     ) {
@@ -384,17 +388,17 @@ impl Builder<'_> {
         };
         let number = table.number(row);
         match evidence {
-            Evidence::Said => {
+            OutcomeEvidence::Said => {
                 if outcome == Outcome::Won && !signs.stage.is_empty() && tally.won_stage.is_none() {
                     tally.won_stage = Some((number, signs.stage.to_owned()));
                 }
             }
-            Evidence::Probability => {
+            OutcomeEvidence::Probability => {
                 if !signs.stage.is_empty() {
                     *tally.by_probability.entry(quoted(signs.stage)).or_default() += 1;
                 }
             }
-            Evidence::Nothing => {
+            OutcomeEvidence::Nothing => {
                 tally.unknown += 1;
                 let said = [
                     (Column::Stage, signs.stage),
@@ -416,12 +420,12 @@ impl Builder<'_> {
                     tally.unknown_stages.insert(signs.stage.to_owned());
                 }
             }
-            Evidence::Contradiction(first, second) => {
+            OutcomeEvidence::Contradiction(first, second) => {
                 tally
                     .undecided
                     .push((number, format!("{} contradicts {}", cell(first), cell(second))));
             }
-            Evidence::Unread(said) => {
+            OutcomeEvidence::Unread(said) => {
                 tally.undecided.push((number, format!("{} is neither true nor false", cell(said))));
             }
         }
@@ -727,7 +731,7 @@ impl Outcomes {
         &mut self,
         signs: &Signs<'a>,
         reading: &FileOutcome<'_>,
-    ) -> (Outcome, Evidence<'a>) {
+    ) -> (Outcome, OutcomeEvidence<'a>) {
         let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } =
             *signs;
         let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
@@ -744,10 +748,10 @@ impl Outcomes {
         }
         let (outcome, evidence) = outcome::outcome(signs, reading);
         let of_any_row = match evidence {
-            Evidence::Said => Some(Evidence::Said),
-            Evidence::Probability => Some(Evidence::Probability),
-            Evidence::Nothing => Some(Evidence::Nothing),
-            Evidence::Contradiction(..) | Evidence::Unread(_) => None,
+            OutcomeEvidence::Said => Some(OutcomeEvidence::Said),
+            OutcomeEvidence::Probability => Some(OutcomeEvidence::Probability),
+            OutcomeEvidence::Nothing => Some(OutcomeEvidence::Nothing),
+            OutcomeEvidence::Contradiction(..) | OutcomeEvidence::Unread(_) => None,
         };
         if let Some(evidence) = of_any_row.filter(|_| self.known.len() < OUTCOMES) {
             self.known.insert(self.cells.clone(), (outcome, evidence));

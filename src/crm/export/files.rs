@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::problem::many;
 use super::settings::FileSettings;
-use super::table::Table;
+use super::table::ExportTable;
 use crate::crm::CrmError;
 use crate::disk::{self, Inside};
 
@@ -88,7 +88,7 @@ pub(super) fn read_table(
     path: &Path,
     setting: &str,
     settings: &FileSettings,
-) -> Result<(Table, Stamp), CrmError> {
+) -> Result<(ExportTable, Stamp), CrmError> {
     let full = root.folder.join(path);
     // Where there is no checkout, what is not in the folder for exports is committed.
     let is_export =
@@ -129,7 +129,7 @@ pub(super) fn read_table(
         };
         (bytes, stamp.map_err(|error| unreadable(&error))?)
     };
-    let table = Table::read(bytes, settings).map_err(|problem| many(path, &[problem]))?;
+    let table = ExportTable::read(bytes, settings).map_err(|problem| many(path, &[problem]))?;
     Ok((table, stamp))
 }
 

@@ -17,7 +17,7 @@ use crate::text::quoted;
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) headers: Vec<String>,
-    pub(super) records: Vec<Record>,
+    pub(super) records: Vec<JsonRecord>,
     pub(super) cut_off: Option<CutOff>,
     /// What a reader should know of pages that the file may not hold.
     pub(super) remark: Option<String>,
@@ -39,7 +39,7 @@ pub(super) enum CutOff {
 
 /// One record: a value for each header that it has, and what lies below it.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct JsonRecord {
     values: Vec<Option<Value>>,
     pub(super) children: Children,
 }
@@ -52,7 +52,7 @@ pub(super) struct Children {
     pub(super) line_items: Vec<Map<String, Value>>,
 }
 
-impl Record {
+impl JsonRecord {
     pub(super) fn value(&self, column: usize) -> Option<&Value> {
         self.values.get(column)?.as_ref()
     }
@@ -145,7 +145,7 @@ pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
                 .help("The file holds a list of objects, one for each deal."));
         };
         mark(&object, &mut pages.marks);
-        let mut record = Record::default();
+        let mut record = JsonRecord::default();
         flatten(object, "", &mut record, &mut headers);
         records.push(record);
     }
@@ -449,7 +449,7 @@ fn wraps(object: &Map<String, Value>) -> bool {
 fn flatten(
     object: Map<String, Value>,
     prefix: &str,
-    record: &mut Record,
+    record: &mut JsonRecord,
     headers: &mut IndexMap<String, usize>,
 ) {
     for (name, value) in object {
@@ -554,28 +554,28 @@ fn clean(value: Value) -> Value {
 const IS_THE_RECORD: [&str; 6] = ["properties", "attributes", "fields", "values", "item", "node"];
 
 #[derive(Clone, Copy)]
-enum RecordKind {
+enum ChildKind {
     Contacts,
     LineItems,
 }
 
-fn kind(name: &str) -> Option<RecordKind> {
+fn kind(name: &str) -> Option<ChildKind> {
     match name.to_lowercase().as_str() {
         "contacts" | "opportunitycontactroles" | "persons" | "people" | "participants" => {
-            Some(RecordKind::Contacts)
+            Some(ChildKind::Contacts)
         }
         "line_items" | "lineitems" | "line items" | "products" | "opportunitylineitems" => {
-            Some(RecordKind::LineItems)
+            Some(ChildKind::LineItems)
         }
         _ => None,
     }
 }
 
-impl Record {
-    fn add(&mut self, kind: RecordKind, list: Vec<Value>) {
+impl JsonRecord {
+    fn add(&mut self, kind: ChildKind, list: Vec<Value>) {
         let into = match kind {
-            RecordKind::Contacts => &mut self.children.contacts,
-            RecordKind::LineItems => &mut self.children.line_items,
+            ChildKind::Contacts => &mut self.children.contacts,
+            ChildKind::LineItems => &mut self.children.line_items,
         };
         into.extend(list.into_iter().filter_map(|item| match item {
             Value::Object(object) => Some(flat(object)),
@@ -586,7 +586,7 @@ impl Record {
 
 /// One child record with nested records under dotted names.
 fn flat(object: Map<String, Value>) -> Map<String, Value> {
-    let (mut record, mut headers) = (Record::default(), IndexMap::new());
+    let (mut record, mut headers) = (JsonRecord::default(), IndexMap::new());
     flatten(object, "", &mut record, &mut headers);
     let names = headers.into_keys();
     names.zip(record.values).filter_map(|(name, value)| Some((name, value?))).collect()

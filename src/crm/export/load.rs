@@ -17,7 +17,7 @@ use super::outcome::{Pipelines, ScaleProof};
 use super::problem::{Problem, many};
 use super::record::IdFault;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings, JoinRole, JoinSettings};
-use super::table::{Cursor, Table};
+use super::table::{Cursor, ExportTable};
 use super::{columns, record};
 use crate::crm::CrmError;
 use crate::model::{
@@ -34,7 +34,7 @@ pub(super) struct Joined {
     pub(super) role: JoinRole,
     /// The column of the deals file.
     on: usize,
-    table: Table,
+    table: ExportTable,
     /// The names of each column: header and words joined by `_`.
     names: Vec<Vec<String>>,
     rows: HashMap<String, Vec<u32>>,
@@ -46,8 +46,8 @@ impl Joined {
     pub(super) fn new(
         settings: &JoinSettings,
         path: PathBuf,
-        table: Table,
-        deals: &Table,
+        table: ExportTable,
+        deals: &ExportTable,
         deal_columns: &Columns,
         crm: &CrmName,
     ) -> Result<Self, Vec<Problem>> {
@@ -115,7 +115,7 @@ impl Joined {
     }
 
     /// The records that belong to a deal's row.
-    pub(super) fn records(&self, deals: &Table, cursor: &Cursor) -> Vec<Map<String, Value>> {
+    pub(super) fn records(&self, deals: &ExportTable, cursor: &Cursor) -> Vec<Map<String, Value>> {
         let key = fold(&self.crm, &deals.cell(cursor, self.on));
         let Some(rows) = self.rows.get(&key) else { return Vec::new() };
         let mut other = Cursor::default();
@@ -137,7 +137,7 @@ impl Joined {
     /// Puts the records of a deal's row where they belong.
     pub(super) fn apply(
         &self,
-        deals: &Table,
+        deals: &ExportTable,
         cursor: &Cursor,
         company: &mut Option<Company>,
         contacts: &mut Vec<Contact>,
@@ -228,7 +228,7 @@ pub(super) struct Loaded {
     pub(super) path: PathBuf,
     pub(super) name: CrmName,
     pub(super) vendor: Option<&'static Vendor>,
-    pub(super) table: Table,
+    pub(super) table: ExportTable,
     pub(super) columns: Columns,
     pub(super) joined: Vec<Joined>,
     pub(super) stamps: Vec<Stamp>,
@@ -252,7 +252,7 @@ impl Loaded {
         let path = settings.deals.clone();
         let (mut table, stamp) = match given {
             Some(bytes) => {
-                let table = Table::read(bytes.to_vec(), settings)
+                let table = ExportTable::read(bytes.to_vec(), settings)
                     .map_err(|problem| many(&path, &[problem]))?;
                 (table, None)
             }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::cell::is_placeholder;
 use super::headers;
-use super::table::{Cursor, Table};
+use super::table::{Cursor, ExportTable};
 use super::totals::{COUNTS, names_sum, says_total};
 use crate::text::quoted;
 
@@ -42,7 +42,7 @@ const SUMMED: [&str; 18] = [
 
 /// Leaves out the footer at the end, and above it headers that come again and
 /// rows of sums.
-pub(super) fn leave_out_footer(table: &mut Table) {
+pub(super) fn leave_out_footer(table: &mut ExportTable) {
     let mut cursor = Cursor::default();
     let mut gone = Vec::new();
     // The footer: single cells down to the end, with a mark among them. Above
@@ -70,7 +70,7 @@ pub(super) fn leave_out_footer(table: &mut Table) {
     }
     let end = if marked { first } else { table.len() };
     let ids = ids_with_digits(table, end);
-    let table_ref: &Table = table;
+    let table_ref: &ExportTable = table;
     let found: Vec<(usize, NoDeal)> = (0..end)
         .into_par_iter()
         .with_min_len(SAMPLE)
@@ -104,7 +104,7 @@ pub(super) fn leave_out_footer(table: &mut Table) {
 
 /// The one cell of a row that has text, when it is the first and all others
 /// are missing or blank.
-fn only_cell(table: &Table, row: usize, cursor: &mut Cursor) -> Option<String> {
+fn only_cell(table: &ExportTable, row: usize, cursor: &mut Cursor) -> Option<String> {
     table.seek(row, cursor);
     let first = table.cell(cursor, 0);
     let alone = !first.is_empty()
@@ -141,7 +141,7 @@ pub(super) fn has_id(cell: &str) -> bool {
 
 /// The column of the ids, where most of them have digits: then a cell without one
 /// is no id, and one look tells a deal.
-fn ids_with_digits(table: &Table, end: usize) -> Option<usize> {
+fn ids_with_digits(table: &ExportTable, end: usize) -> Option<usize> {
     let id = id_column(&table.headers)?;
     let (mut cursor, mut with, mut without) = (Cursor::default(), 0, 0);
     for row in 0..end.min(SAMPLE) {
@@ -159,7 +159,12 @@ fn ids_with_digits(table: &Table, end: usize) -> Option<usize> {
 /// Whether a row is no deal but headers or sums: one word at most, and then
 /// nothing but sums. A deal has an id, or a date beside its name. Without words
 /// for a total it must have no id, or a word among ids that have digits.
-fn no_deal(table: &Table, row: usize, ids: Option<usize>, cursor: &mut Cursor) -> Option<NoDeal> {
+fn no_deal(
+    table: &ExportTable,
+    row: usize,
+    ids: Option<usize>,
+    cursor: &mut Cursor,
+) -> Option<NoDeal> {
     if ids.is_some() && table.has_id(row) {
         return None;
     }

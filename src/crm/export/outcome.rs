@@ -16,7 +16,7 @@ pub(super) type Said<'a> = (Column, &'a str);
 
 /// How an outcome was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Evidence<'a> {
+pub(super) enum OutcomeEvidence<'a> {
     /// A column says so.
     Said,
     /// A stage that nobody knows, with a probability of 100.
@@ -409,7 +409,10 @@ impl ScaleProof {
 }
 
 /// Where a deal stands.
-pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &FileOutcome<'_>) -> (Outcome, Evidence<'a>) {
+pub(super) fn outcome<'a>(
+    signs: &Signs<'a>,
+    reading: &FileOutcome<'_>,
+) -> (Outcome, OutcomeEvidence<'a>) {
     let unknown = |evidence| (Outcome::Unknown, evidence);
     let mut flags = [None; 5];
     for (at, said) in [
@@ -427,12 +430,12 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &FileOutcome<'_>) -> (Outc
         }
         match flag_in(said) {
             Some(flag) => flags[at] = Some((flag, said)),
-            None => return unknown(Evidence::Unread(said)),
+            None => return unknown(OutcomeEvidence::Unread(said)),
         }
     }
     let [deleted, active, is_won, is_lost, is_closed] = flags;
     if deleted.is_some_and(|(flag, _)| flag) {
-        return (Outcome::Gone, Evidence::Said);
+        return (Outcome::Gone, OutcomeEvidence::Said);
     }
     // Everything that says an outcome in words, and everything that excludes one.
     let said = |column, cell: &'a str| {
@@ -469,55 +472,57 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &FileOutcome<'_>) -> (Outc
                 (excluded && !reading.probability_stays).then_some(chance)
             });
         return match against {
-            Some(said) => unknown(Evidence::Contradiction(won, said)),
-            None => (Outcome::Won, Evidence::Said),
+            Some(said) => unknown(OutcomeEvidence::Contradiction(won, said)),
+            None => (Outcome::Won, OutcomeEvidence::Said),
         };
     }
     if is(Outcome::Gone).is_some() {
-        return (Outcome::Gone, Evidence::Said);
+        return (Outcome::Gone, OutcomeEvidence::Said);
     }
     let full = probability == Some(100.0) && !reading.probability_stays;
     if let Some(lost) = is(Outcome::Lost) {
         return if full && is_won.is_none() {
-            unknown(Evidence::Contradiction(lost, chance))
+            unknown(OutcomeEvidence::Contradiction(lost, chance))
         } else {
-            (Outcome::Lost, Evidence::Said)
+            (Outcome::Lost, OutcomeEvidence::Said)
         };
     }
     // Odoo archives what is lost; an archived record that nothing calls won is gone.
     if active.is_some_and(|(flag, _)| !flag) {
-        return (Outcome::Gone, Evidence::Said);
+        return (Outcome::Gone, OutcomeEvidence::Said);
     }
     if let Some((false, said)) = is_won {
         if full {
-            return unknown(Evidence::Contradiction(said, chance));
+            return unknown(OutcomeEvidence::Contradiction(said, chance));
         }
         let closed = is_closed.is_some_and(|(flag, _)| flag);
-        return (if closed { Outcome::Lost } else { Outcome::Open }, Evidence::Said);
+        return (if closed { Outcome::Lost } else { Outcome::Open }, OutcomeEvidence::Said);
     }
     if let Some((false, said)) = is_closed {
         return if full {
-            unknown(Evidence::Contradiction(said, chance))
+            unknown(OutcomeEvidence::Contradiction(said, chance))
         } else {
-            (Outcome::Open, Evidence::Said)
+            (Outcome::Open, OutcomeEvidence::Said)
         };
     }
     if let Some(open) = is(Outcome::Open) {
         if full {
-            return unknown(Evidence::Contradiction(open, chance));
+            return unknown(OutcomeEvidence::Contradiction(open, chance));
         }
         return match is_closed {
-            Some((_, said)) => unknown(Evidence::Contradiction(open, said)),
-            None => (Outcome::Open, Evidence::Said),
+            Some((_, said)) => unknown(OutcomeEvidence::Contradiction(open, said)),
+            None => (Outcome::Open, OutcomeEvidence::Said),
         };
     }
     let closed = is_closed.is_some();
     match probability.filter(|_| !reading.probability_stays) {
-        Some(100.0) => (Outcome::Won, Evidence::Probability),
-        Some(0.0) if closed => (Outcome::Lost, Evidence::Said),
+        Some(100.0) => (Outcome::Won, OutcomeEvidence::Probability),
+        Some(0.0) if closed => (Outcome::Lost, OutcomeEvidence::Said),
         // Lost, or not begun: not won.
-        Some(part) if !closed && (0.0..100.0).contains(&part) => (Outcome::Open, Evidence::Said),
-        _ => unknown(Evidence::Nothing),
+        Some(part) if !closed && (0.0..100.0).contains(&part) => {
+            (Outcome::Open, OutcomeEvidence::Said)
+        }
+        _ => unknown(OutcomeEvidence::Nothing),
     }
 }
 

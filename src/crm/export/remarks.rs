@@ -7,7 +7,7 @@ use super::load;
 use super::load::{Loaded, SignRule};
 use super::problem::SHOWN;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
-use crate::model::{Gap, count};
+use crate::model::{Gap, Remarks, count};
 use crate::text::quoted;
 
 /// What was assumed while deals were built, counted for the remarks.
@@ -100,27 +100,29 @@ impl Tally {
 }
 
 /// All remarks, in a fixed order.
-pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
+pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Remarks {
     let mut remarks = of_tables(loaded);
     for (path, sha256) in load::hashes(&loaded.joined) {
         remarks.push(format!("{path} was joined; its SHA-256 is {sha256}."));
     }
-    remarks.extend(of_rows(loaded, settings, tally));
+    remarks.take_over(of_rows(loaded, settings, tally));
     remarks
 }
 
 /// The remarks that somebody should look at: what was guessed, repaired or left out.
-pub(super) fn surprises(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
-    [of_tables(loaded), of_rows(loaded, settings, tally)].concat()
+pub(super) fn surprises(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Remarks {
+    let mut remarks = of_tables(loaded);
+    remarks.take_over(of_rows(loaded, settings, tally));
+    remarks
 }
 
-fn of_tables(loaded: &Loaded) -> Vec<String> {
+fn of_tables(loaded: &Loaded) -> Remarks {
     let joins = loaded.joined.iter().flat_map(load::Joined::remarks);
     loaded.table.remarks.iter().cloned().chain(joins).collect()
 }
 
-fn of_rows(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
-    let mut remarks = Vec::new();
+fn of_rows(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Remarks {
+    let mut remarks = Remarks::default();
     dates(loaded, settings, tally, &mut remarks);
     amounts(loaded, tally, &mut remarks);
     stages(tally, &mut remarks);
@@ -152,7 +154,7 @@ fn of_rows(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<Strin
     remarks
 }
 
-fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Vec<String>) {
+fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Remarks) {
     if settings.zone().is_none() {
         let zone = "crm.file.dates.timezone says otherwise.";
         if tally.without_offset > 0 {
@@ -193,7 +195,7 @@ fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut 
     }
 }
 
-fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
+fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Remarks) {
     let why = match loaded.decided_sign().filter(|_| tally.proved_sign > 0) {
         Some(SignRule::Known(sign)) => Some((sign, "as the other amounts have it")),
         Some(SignRule::Written(sign)) => Some((sign, "as the program that wrote the file does")),
@@ -254,7 +256,6 @@ fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
     }
 }
 
-/// What to do where no column has a name that is known for its use.
 /// What to do about won deals that have no date.
 pub(super) fn undated_help(loaded: &Loaded) -> String {
     let columns = loaded.columns.all(Column::ClosedWonAt);
@@ -270,6 +271,7 @@ pub(super) fn undated_help(loaded: &Loaded) -> String {
     format!("Fill in {} of these deals in the CRM, and export again.", names.join(" or "))
 }
 
+/// What to do where no column has a name that is known for its use.
 fn without_column(loaded: &Loaded, column: Column, what: &str) -> Option<String> {
     loaded.columns.of(column).is_none().then(|| {
         format!(
@@ -280,7 +282,7 @@ fn without_column(loaded: &Loaded, column: Column, what: &str) -> Option<String>
     })
 }
 
-fn stages(tally: &Tally, remarks: &mut Vec<String>) {
+fn stages(tally: &Tally, remarks: &mut Remarks) {
     let words = |stages: &BTreeMap<String, usize>| {
         let told = stages.iter().take(SHOWN).map(|(stage, n)| format!("{stage} ({n})"));
         let told = told.collect::<Vec<_>>().join(", ");

@@ -10,7 +10,7 @@ use super::headers::{is_id, is_known};
 use super::no_deals::{has_id, id_column, leave_out_footer};
 use super::problem::Problem;
 use super::settings::{Column, FileSettings};
-use super::table::{Body, Cell, Fault, RowAt, Table, read_row};
+use super::table::{Body, Cell, ExportTable, RowAt, RowFault, read_row};
 use super::typed::Typed;
 use super::{json, markup};
 use crate::model::count;
@@ -53,7 +53,7 @@ pub(super) fn find_delimiter(text: &str) -> (u8, usize) {
     (best.2, 0)
 }
 
-impl Table {
+impl ExportTable {
     /// Reads a file's bytes: unpacked where they are packed, JSON by its first
     /// character, else delimited text.
     pub(super) fn read(bytes: Vec<u8>, settings: &FileSettings) -> Result<Self, Problem> {
@@ -415,12 +415,12 @@ fn hides_rows(text: &str, start: usize, end: usize, delimiter: u8, columns: usiz
         && row.lines().all(|line| line.bytes().filter(|b| *b == delimiter).count() == columns - 1)
 }
 
-fn fault_problem(fault: Fault, number: u32) -> Problem {
+fn fault_problem(fault: RowFault, number: u32) -> Problem {
     let what = match fault {
-        Fault::Unclosed => {
+        RowFault::Unclosed => {
             "A quote is opened in this row and never closed, so the rows behind it cannot be told apart"
         }
-        Fault::AfterQuote => {
+        RowFault::AfterQuote => {
             "Text follows a closing quote in this row: a quote is missing or not doubled"
         }
     };

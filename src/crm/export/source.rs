@@ -358,11 +358,11 @@ impl FileCrm {
                 for (path, sha256) in hashes(&loaded.joined) {
                     checks.push(Check::ok(path, format!("joined; its SHA-256 is {sha256}")));
                 }
-                for remark in remarks::surprises(loaded, &self.settings, &tally) {
+                for remark in &remarks::surprises(loaded, &self.settings, &tally) {
                     checks.push(Check {
                         what: file("remark"),
                         level: CheckLevel::Warning,
-                        detail: remark,
+                        detail: remark.clone(),
                         remedy: None,
                     });
                 }

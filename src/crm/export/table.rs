@@ -49,7 +49,7 @@ fn is_trimmed(text: &str) -> bool {
 
 /// Why a row cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RowFault {
     /// A quote is opened and never closed.
     Unclosed,
     /// Text follows a closing quote in the same cell.
@@ -63,7 +63,7 @@ pub(super) fn read_row(
     at: usize,
     delimiter: u8,
     cells: &mut Vec<Cell>,
-) -> Result<usize, Fault> {
+) -> Result<usize, RowFault> {
     read_cells(text, at, delimiter, usize::MAX, cells)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn read_cells(
     delimiter: u8,
     most: usize,
     cells: &mut Vec<Cell>,
-) -> Result<usize, Fault> {
+) -> Result<usize, RowFault> {
     cells.clear();
     let bytes = text.as_bytes();
     let mut at = at;
@@ -90,7 +90,7 @@ pub(super) fn read_cells(
                 end = find(bytes, end + 2, [b'"']);
             }
             if end >= bytes.len() {
-                return Err(Fault::Unclosed);
+                return Err(RowFault::Unclosed);
             }
             cells.push(Cell { start, end, escaped });
             end += 1;
@@ -104,7 +104,7 @@ pub(super) fn read_cells(
             Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => return Ok(end + 2),
             Some(b'\n' | b'\r') => return Ok(end + 1),
             None => return Ok(end),
-            Some(_) => return Err(Fault::AfterQuote),
+            Some(_) => return Err(RowFault::AfterQuote),
         }
     }
 }
@@ -136,7 +136,7 @@ fn find<const N: usize>(bytes: &[u8], at: usize, wanted: [u8; N]) -> usize {
 
 /// A file's rows under their headers. What could not be read is in `broken`.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct ExportTable {
     /// The headers, trimmed, as they are written.
     pub(super) headers: Vec<String>,
     pub(super) body: Body,
@@ -157,7 +157,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) enum Body {
     Text { text: String, delimiter: u8, rows: Vec<RowAt> },
-    Json { records: Vec<json::Record> },
+    Json { records: Vec<json::JsonRecord> },
 }
 
 /// Where a row starts, and its number in a spreadsheet.
@@ -183,7 +183,7 @@ impl Cursor {
     }
 }
 
-impl Table {
+impl ExportTable {
     /// The number of rows.
     pub(super) fn len(&self) -> usize {
         match &self.body {
@@ -248,8 +248,9 @@ impl Table {
         let columns = self.headers.len();
         let Body::Json { records } = &mut self.body else { return };
         for at in 0..columns {
-            let holds_more =
-                |record: &json::Record| record.value(at).is_some_and(|value| !value.is_boolean());
+            let holds_more = |record: &json::JsonRecord| {
+                record.value(at).is_some_and(|value| !value.is_boolean())
+            };
             if never_flags.contains(&at) || records.iter().any(holds_more) {
                 records.iter_mut().for_each(|record| record.drop_false(at));
             }
@@ -265,7 +266,7 @@ impl Table {
         }
     }
 
-    /// As [`Table::seek`], for the cells up to this column only.
+    /// As [`ExportTable::seek`], for the cells up to this column only.
     pub(super) fn seek_until(&self, row: usize, column: usize, cursor: &mut Cursor) {
         cursor.row = row;
         if let Body::Text { text, delimiter, rows } = &self.body {
@@ -338,7 +339,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn all(text: &str, delimiter: u8) -> Result<Vec<Vec<String>>, Fault> {
+    fn all(text: &str, delimiter: u8) -> Result<Vec<Vec<String>>, RowFault> {
         let (mut at, mut cells, mut rows) = (0, Vec::new(), Vec::new());
         while at < text.len() {
             at = read_row(text, at, delimiter, &mut cells)?;
@@ -354,7 +355,7 @@ mod tests {
     }
 
     /// [`read_cells`] byte by byte, as RFC 4180 says it.
-    fn by_bytes(text: &str, delimiter: u8) -> Result<(Vec<String>, usize), Fault> {
+    fn by_bytes(text: &str, delimiter: u8) -> Result<(Vec<String>, usize), RowFault> {
         let bytes = text.as_bytes();
         let (mut at, mut cells) = (0, Vec::new());
         loop {
@@ -363,7 +364,7 @@ mod tests {
                 at += 1;
                 loop {
                     match (bytes.get(at), bytes.get(at + 1)) {
-                        (None, _) => return Err(Fault::Unclosed),
+                        (None, _) => return Err(RowFault::Unclosed),
                         (Some(b'"'), Some(b'"')) => {
                             cell.push(b'"');
                             at += 2;
@@ -389,7 +390,7 @@ mod tests {
                 (Some(byte), _) if *byte == delimiter => at += 1,
                 (Some(b'\r'), Some(b'\n')) => return Ok((cells, at + 2)),
                 (Some(b'\n' | b'\r'), _) => return Ok((cells, at + 1)),
-                (Some(_), _) => return Err(Fault::AfterQuote),
+                (Some(_), _) => return Err(RowFault::AfterQuote),
             }
         }
     }
@@ -421,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_quote_that_is_not_closed_is_a_fault() {
-        assert_eq!(all("a,b\n\"c,d\ne,f\n", b','), Err(Fault::Unclosed));
-        assert_eq!(all("a,b\n\"c,d\n\"e\",f\n", b','), Err(Fault::AfterQuote));
+        assert_eq!(all("a,b\n\"c,d\ne,f\n", b','), Err(RowFault::Unclosed));
+        assert_eq!(all("a,b\n\"c,d\n\"e\",f\n", b','), Err(RowFault::AfterQuote));
     }
 }

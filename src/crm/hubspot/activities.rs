@@ -13,7 +13,7 @@ use super::api::{Failure, HubSpotApi};
 use super::read::Association;
 use super::{read, record};
 use crate::crm::activities::{FoundActivities, is_address_of};
-use crate::crm::reading::{Batch, in_parts};
+use crate::crm::reading::{RecordBatch, in_parts};
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{Evidence, Person};
 
@@ -74,16 +74,16 @@ pub(super) async fn read(
     api: &HubSpotApi,
     asked: &[ActivitiesOf<'_>],
 ) -> Vec<Result<Evidence<Activity>, CrmError>> {
-    in_parts(&AskedActivities { api, asked }, asked.len(), AT_ONCE).await
+    in_parts(&HubSpotActivities { api, asked }, asked.len(), AT_ONCE).await
 }
 
-struct AskedActivities<'a> {
+struct HubSpotActivities<'a> {
     api: &'a HubSpotApi,
     asked: &'a [ActivitiesOf<'a>],
 }
 
 #[async_trait]
-impl Batch for AskedActivities<'_> {
+impl RecordBatch for HubSpotActivities<'_> {
     type Item = Evidence<Activity>;
 
     async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::account::HubSpotAccount;
 use self::api::{Failure, HubSpotApi};
-use self::record::WholeDeals;
+use self::record::HubSpotDeals;
 use super::connector::{CrmRow, api_version, is_number, number_behind, parameter, path_of};
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
@@ -163,7 +163,7 @@ impl Crm for HubSpot {
         let account = HubSpotAccount::read(&self.api, &self.settings).await?;
         let requested = self.requested.of_deal().resolve(&self.api).await?;
         let (api, crm) = (&self.api, &self.name);
-        let whole = WholeDeals { api, crm, account: &account, requested: &requested, asked };
+        let whole = HubSpotDeals { api, crm, account: &account, requested: &requested, asked };
         Ok(whole.read_all().await)
     }
 
@@ -222,7 +222,7 @@ impl Crm for HubSpot {
         let target = update::HubSpotTarget { api, settings, crm, account: &account };
         let HubSpotSettings { update_closed_won: may_write, closed_won_from: from, .. } =
             &self.settings;
-        let policy = closed_won::Policy { vendor: ROW.title, may_write: *may_write, from };
+        let policy = closed_won::ClosedWonPolicy { vendor: ROW.title, may_write: *may_write, from };
         closed_won::keep(&target, &policy, signed).await
     }
 

@@ -14,7 +14,7 @@ use super::record::DEAL;
 use super::record::with;
 use super::{HubSpotSettings, read, record};
 use crate::crm::failure::{cursor, list, without_id};
-use crate::crm::reading::{Pages, Reading};
+use crate::crm::reading::{PageSource, Reading};
 use crate::crm::{CrmError, Progress};
 use crate::http::Page;
 use crate::model::{
@@ -299,7 +299,7 @@ struct DealSearch<'a> {
 }
 
 #[async_trait]
-impl Pages for DealSearch<'_> {
+impl PageSource for DealSearch<'_> {
     fn crm(&self) -> &'static str {
         "HubSpot"
     }

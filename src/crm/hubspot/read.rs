@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::api::{Failure, HubSpotApi};
 use crate::crm::failure::{cursor, list};
-use crate::crm::reading::Pages;
-use crate::crm::requested_properties::Known;
+use crate::crm::reading::PageSource;
+use crate::crm::requested_properties::KnownProperties;
 use crate::http::{ApiRequest, Page, PageWalk};
 use crate::model::RecordKind;
 use crate::text::{one_line, shorten};
@@ -240,7 +240,7 @@ pub(super) fn next(answer: &Value) -> Option<String> {
 }
 
 #[async_trait]
-impl Known for HubSpotApi {
+impl KnownProperties for HubSpotApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         ("HubSpot", object(kind))
     }
@@ -257,7 +257,7 @@ impl Known for HubSpotApi {
 
 /// Lists of objects, by `deals?limit=100&…` with the cursor behind it.
 #[async_trait]
-impl Pages for HubSpotApi {
+impl PageSource for HubSpotApi {
     fn crm(&self) -> &'static str {
         "HubSpot"
     }

@@ -14,7 +14,7 @@ use super::read::{self, Association};
 use crate::crm::closed_won::not_after;
 use crate::crm::connector::is_number;
 use crate::crm::failure::{bad_field, cursor, without_id};
-use crate::crm::reading::{Batch, in_parts};
+use crate::crm::reading::{RecordBatch, in_parts};
 use crate::crm::record::{add_role, figures, mark_signers, role_word, website, won_at};
 use crate::crm::{AskedDeal, CrmError};
 use crate::model::{
@@ -107,7 +107,7 @@ async fn find_all(
 }
 
 /// Deals with company, people, products and rep.
-pub(super) struct WholeDeals<'a> {
+pub(super) struct HubSpotDeals<'a> {
     pub(super) api: &'a HubSpotApi,
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a HubSpotAccount,
@@ -115,7 +115,7 @@ pub(super) struct WholeDeals<'a> {
     pub(super) asked: &'a [AskedDeal<'a>],
 }
 
-impl WholeDeals<'_> {
+impl HubSpotDeals<'_> {
     /// In their order.
     pub(super) async fn read_all(&self) -> Vec<Result<Deal, CrmError>> {
         let read = in_parts(self, self.asked.len(), read::BATCH_WITH_HISTORY).await;
@@ -151,7 +151,7 @@ impl WholeDeals<'_> {
 }
 
 #[async_trait]
-impl Batch for WholeDeals<'_> {
+impl RecordBatch for HubSpotDeals<'_> {
     type Item = Result<Deal, CrmError>;
 
     async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {

@@ -25,7 +25,7 @@ pub(super) struct HubSpotTarget<'a> {
 }
 
 #[async_trait]
-impl closed_won::Target for HubSpotTarget<'_> {
+impl closed_won::ClosedWonTarget for HubSpotTarget<'_> {
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
         let record = record::find(self.api, self.crm, id, &record::DEAL).await?;
         record::deal(self.crm, &record, self.account)

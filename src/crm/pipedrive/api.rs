@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
-use crate::crm::reading::{AccountFacts, Pages, whole};
+use crate::crm::reading::{AccountFacts, PageSource, whole};
 use crate::http::{ApiRequest, Client, Limits, Page, Response, Schedule};
 use crate::model::CrmName;
 
@@ -185,7 +185,7 @@ impl std::fmt::Debug for PipedriveApi {
 
 /// Pages of a list: version 2 has cursors, version 1 counts.
 #[async_trait]
-impl Pages for PipedriveApi {
+impl PageSource for PipedriveApi {
     fn crm(&self) -> &'static str {
         "Pipedrive"
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use self::api::PipedriveApi;
-use self::record::{PipedriveAccount, WholeDeals};
+use self::record::{PipedriveAccount, PipedriveDeals};
 use super::closed_won::note;
 use super::connector::{CrmRow, is_number, number_behind};
 use super::reading::Reading;
@@ -146,7 +146,7 @@ impl Crm for Pipedrive {
         let requested = requested.resolve(&self.api).await?;
         account.fields.told_apart(&requested.deal)?;
         let (api, crm) = (&self.api, &self.name);
-        Ok(WholeDeals { api, crm, account: &account, asked }.read_all().await)
+        Ok(PipedriveDeals { api, crm, account: &account, asked }.read_all().await)
     }
 
     async fn population(
@@ -197,7 +197,7 @@ impl Crm for Pipedrive {
         let target = PipedriveTarget { api: &self.api, crm: &self.name, account: &account };
         let PipedriveSettings { update_closed_won: may_write, closed_won_from: from, .. } =
             &self.settings;
-        let policy = closed_won::Policy { vendor: ROW.title, may_write: *may_write, from };
+        let policy = closed_won::ClosedWonPolicy { vendor: ROW.title, may_write: *may_write, from };
         closed_won::keep(&target, &policy, signed).await
     }
 
@@ -303,7 +303,7 @@ impl PipedriveTarget<'_> {
 }
 
 #[async_trait]
-impl closed_won::Target for PipedriveTarget<'_> {
+impl closed_won::ClosedWonTarget for PipedriveTarget<'_> {
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
         let record = record::find(self.api, self.crm, id).await?;
         record::deal(self.crm, &record, self.account)

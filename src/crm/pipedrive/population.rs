@@ -16,10 +16,10 @@ use crate::model::{
     CrmName, Deal, DealId, Evidence, Outcome, Population, Properties, RecordKind, Window,
 };
 
-type FoundDeals = BTreeMap<u64, Deal>;
+type DealsByNumber = BTreeMap<u64, Deal>;
 
 /// Whether a deal of a list is one of the population.
-type Counts = fn(&Deal) -> bool;
+type IsCounted = fn(&Deal) -> bool;
 
 /// Reads a population step by step; what fails becomes a gap.
 pub(super) struct PipedrivePopulation<'a> {
@@ -46,13 +46,13 @@ impl PipedrivePopulation<'_> {
             self.api.v2(&format!("{path}?status={status}&{more}{since}"))
         };
         let query = list("deals", "won");
-        let mut found = FoundDeals::new();
-        let any: Counts = |_| true;
+        let mut found = DealsByNumber::new();
+        let any: IsCounted = |_| true;
         // The first page tells whether anything can be read at all.
         if let Some(failure) = self.deals(&query, "the won deals", any, &mut found).await? {
             return Err(failure.into());
         }
-        let won_once: Counts = |deal| deal.closed_won_at.is_some();
+        let won_once: IsCounted = |deal| deal.closed_won_at.is_some();
         let lists = [
             (list("deals/archived", "won"), "the archived won deals", won_once),
             // A brief may stand for a deal that was deleted before it was won.
@@ -92,8 +92,8 @@ impl PipedrivePopulation<'_> {
         &mut self,
         path: &str,
         what: &str,
-        counts: Counts,
-        found: &mut FoundDeals,
+        counts: IsCounted,
+        found: &mut DealsByNumber,
     ) -> Result<Option<Failure>, CrmError> {
         let (crm, account) = (self.crm, self.account);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {

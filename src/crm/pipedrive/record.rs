@@ -13,10 +13,10 @@ use super::PipedriveSettings;
 use super::api::{BY_IDS, PipedriveApi};
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
-use crate::crm::reading::{Batch, in_parts};
+use crate::crm::reading::{RecordBatch, in_parts};
 use crate::crm::record::{add_role, figures, mark_signers, number, role_word, website};
 pub(super) use crate::crm::record::{text, won_at};
-use crate::crm::requested_properties::Known;
+use crate::crm::requested_properties::KnownProperties;
 use crate::crm::{AskedDeal, CrmError};
 use crate::model::{
     Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, RecordKind,
@@ -134,7 +134,7 @@ const OF_DEALS: [&str; 14] = [
 ];
 
 #[async_trait]
-impl Known for PipedriveApi {
+impl KnownProperties for PipedriveApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         let records = match kind {
             RecordKind::Deal => "deals",
@@ -307,14 +307,14 @@ async fn find_all(
 }
 
 /// Deals with organization, people, products, rep and time of winning.
-pub(super) struct WholeDeals<'a> {
+pub(super) struct PipedriveDeals<'a> {
     pub(super) api: &'a PipedriveApi,
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a PipedriveAccount,
     pub(super) asked: &'a [AskedDeal<'a>],
 }
 
-impl WholeDeals<'_> {
+impl PipedriveDeals<'_> {
     /// In their order.
     pub(super) async fn read_all(&self) -> Vec<Result<Deal, CrmError>> {
         let read = in_parts(self, self.asked.len(), BY_IDS).await;
@@ -374,7 +374,7 @@ impl WholeDeals<'_> {
 }
 
 #[async_trait]
-impl Batch for WholeDeals<'_> {
+impl RecordBatch for PipedriveDeals<'_> {
     type Item = Result<Deal, CrmError>;
 
     async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {

@@ -13,7 +13,7 @@ use super::record::{text, time};
 use super::soql;
 use crate::crm::activities::{FoundActivities, is_address_of, shows_touches};
 use crate::crm::failure::Failure;
-use crate::crm::reading::{Batch, in_parts};
+use crate::crm::reading::{RecordBatch, in_parts};
 use crate::crm::requested_properties::failed;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
 use crate::model::{CrmName, DealId, Evidence, Person, normalise_deal_id};
@@ -27,24 +27,24 @@ pub(super) async fn read(
     crm: &CrmName,
     asked: &[ActivitiesOf<'_>],
 ) -> Vec<Result<Evidence<Activity>, CrmError>> {
-    in_parts(&AskedActivities { api, crm, asked }, asked.len(), AT_ONCE).await
+    in_parts(&SalesforceActivities { api, crm, asked }, asked.len(), AT_ONCE).await
 }
 
-struct AskedActivities<'a> {
+struct SalesforceActivities<'a> {
     api: &'a SalesforceApi,
     crm: &'a CrmName,
     asked: &'a [ActivitiesOf<'a>],
 }
 
 /// One deal with the users who are its colleague and the people on it.
-struct AskedDeal<'a> {
+struct DealPeople<'a> {
     found: FoundActivities<'a>,
     asked: &'a ActivitiesOf<'a>,
     users: Vec<String>,
     contacts: BTreeSet<String>,
 }
 
-impl AskedDeal<'_> {
+impl DealPeople<'_> {
     fn is_by(&self, user: Option<String>) -> bool {
         user.is_some_and(|user| self.users.contains(&user))
     }
@@ -61,7 +61,7 @@ impl AskedDeal<'_> {
 }
 
 #[async_trait]
-impl Batch for AskedActivities<'_> {
+impl RecordBatch for SalesforceActivities<'_> {
     type Item = Evidence<Activity>;
 
     async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {
@@ -87,9 +87,9 @@ impl Batch for AskedActivities<'_> {
             let users = users_of(self.api, asked).await?;
             let contacts = people.get(&of(asked)).cloned().unwrap_or_default();
             let found = FoundActivities::new("Salesforce", asked);
-            deals.push(AskedDeal { found, asked, users, contacts });
+            deals.push(DealPeople { found, asked, users, contacts });
         }
-        let can_be_told = |deal: &&AskedDeal<'_>| !deal.users.is_empty();
+        let can_be_told = |deal: &&DealPeople<'_>| !deal.users.is_empty();
         let users: BTreeSet<&String> =
             deals.iter().filter(can_be_told).flat_map(|deal| &deal.users).collect();
         let contacts: BTreeSet<&String> =
@@ -105,13 +105,13 @@ impl Batch for AskedActivities<'_> {
                 ("e-mails", read.emails(self.api, &base, &mut deals).await),
             ] {
                 let Err(failure) = result else { continue };
-                let is_about = |deal: &&mut AskedDeal<'_>| {
+                let is_about = |deal: &&mut DealPeople<'_>| {
                     contacts.iter().any(|contact| deal.contacts.contains(contact))
                 };
                 deals.iter_mut().filter(is_about).for_each(|it| it.found.unread(what, &failure));
             }
         }
-        let told = |deal: AskedDeal<'_>| match () {
+        let told = |deal: DealPeople<'_>| match () {
             () if deal.users.is_empty() => deal.found.nobody(),
             () if deal.contacts.is_empty() => deal.found.without_contacts(),
             () => deal.found.finish(),
@@ -186,7 +186,7 @@ impl AskedContacts<'_> {
         &self,
         api: &SalesforceApi,
         base: &str,
-        deals: &mut [AskedDeal<'_>],
+        deals: &mut [DealPeople<'_>],
     ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT Id, OwnerId, WhoId, TaskSubtype, Type, CompletedDateTime, CreatedDate, \
@@ -215,7 +215,7 @@ impl AskedContacts<'_> {
         &self,
         api: &SalesforceApi,
         base: &str,
-        deals: &mut [AskedDeal<'_>],
+        deals: &mut [DealPeople<'_>],
     ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT Id, OwnerId, WhoId, StartDateTime, EndDateTime, CreatedDate, SystemModstamp \
@@ -241,7 +241,7 @@ impl AskedContacts<'_> {
         &self,
         api: &SalesforceApi,
         base: &str,
-        deals: &mut [AskedDeal<'_>],
+        deals: &mut [DealPeople<'_>],
     ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT EmailMessageId, RelationId, EmailMessage.MessageDate, EmailMessage.CreatedDate, \
@@ -277,9 +277,9 @@ impl AskedContacts<'_> {
 
 /// The deals whose colleague has this record with somebody on the deal.
 fn held_with<'d, 'a>(
-    deals: &'d mut [AskedDeal<'a>],
+    deals: &'d mut [DealPeople<'a>],
     record: &Value,
-) -> impl Iterator<Item = &'d mut AskedDeal<'a>> {
+) -> impl Iterator<Item = &'d mut DealPeople<'a>> {
     deals.iter_mut().filter(move |deal| {
         deal.is_by(text(record, "OwnerId"))
             && deal.is_with(text(record, "WhoId"))

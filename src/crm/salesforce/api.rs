@@ -16,8 +16,8 @@ use url::form_urlencoded;
 use super::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, list, object};
-use crate::crm::reading::{AccountFacts, Pages, whole};
-use crate::crm::requested_properties::Known;
+use crate::crm::reading::{AccountFacts, PageSource, whole};
+use crate::crm::requested_properties::KnownProperties;
 use crate::http::{ApiRequest, BaseUrl, Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind, Secrets};
 
@@ -310,7 +310,7 @@ fn added(kind: RecordKind) -> &'static [&'static str] {
 }
 
 #[async_trait]
-impl Known for SalesforceApi {
+impl KnownProperties for SalesforceApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         ("Salesforce", object_of(kind).1)
     }
@@ -503,7 +503,7 @@ const FORGOTTEN: &str = "INVALID_QUERY_LOCATOR";
 
 /// Pages of a query: the first by its path, the others as the answer says.
 #[async_trait]
-impl Pages for SalesforceApi {
+impl PageSource for SalesforceApi {
     fn crm(&self) -> &'static str {
         "Salesforce"
     }

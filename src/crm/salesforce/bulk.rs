@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::api::{FieldType, SalesforceApi};
 use crate::crm::failure::Failure;
-use crate::crm::reading::Pages;
+use crate::crm::reading::PageSource;
 use crate::crm::{CrmError, Progress};
 use crate::http::Page;
 use crate::text::{one_line, shorten};
@@ -147,7 +147,7 @@ fn ended(message: String) -> Failure {
 }
 
 #[async_trait]
-impl Pages for BulkJob<'_> {
+impl PageSource for BulkJob<'_> {
     fn crm(&self) -> &'static str {
         "Salesforce"
     }

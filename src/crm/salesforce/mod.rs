@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use self::api::{SalesforceApi, describe};
-use self::record::WholeDeals;
+use self::record::SalesforceDeals;
 use super::connector::{CrmRow, api_version, is_number, parameter, path_of};
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
@@ -184,7 +184,7 @@ impl Crm for Salesforce {
         let described = describe(&self.api, "Opportunity").await?;
         let org = record::org(&self.api, &self.settings).await?;
         let (api, crm) = (&self.api, &self.name);
-        Ok(WholeDeals::new(api, crm, &org, &described, &requested, asked).read_all().await)
+        Ok(SalesforceDeals::new(api, crm, &org, &described, &requested, asked).read_all().await)
     }
 
     async fn population(
@@ -240,7 +240,7 @@ impl Crm for Salesforce {
         let target = update::SalesforceTarget { api, settings, crm, org: &org };
         let SalesforceSettings { update_closed_won: may_write, closed_won_from: from, .. } =
             &self.settings;
-        let policy = closed_won::Policy { vendor: ROW.title, may_write: *may_write, from };
+        let policy = closed_won::ClosedWonPolicy { vendor: ROW.title, may_write: *may_write, from };
         closed_won::keep(&target, &policy, signed).await
     }
 

@@ -13,7 +13,7 @@ use super::stages::SalesforceStages;
 use super::{SalesforceSettings, soql};
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
-use crate::crm::reading::{Batch, in_parts};
+use crate::crm::reading::{RecordBatch, in_parts};
 pub(super) use crate::crm::record::text;
 use crate::crm::record::{
     add_role, figures, mark_signers, number, person, role_word, website, won_at,
@@ -161,7 +161,7 @@ async fn find_all(
 }
 
 /// Opportunities with account, people, products, rep and time of winning.
-pub(super) struct WholeDeals<'a> {
+pub(super) struct SalesforceDeals<'a> {
     api: &'a SalesforceApi,
     crm: &'a CrmName,
     org: &'a Org,
@@ -171,7 +171,7 @@ pub(super) struct WholeDeals<'a> {
     asked: &'a [AskedDeal<'a>],
 }
 
-impl<'a> WholeDeals<'a> {
+impl<'a> SalesforceDeals<'a> {
     pub(super) fn new(
         api: &'a SalesforceApi,
         crm: &'a CrmName,
@@ -216,7 +216,7 @@ impl<'a> WholeDeals<'a> {
 }
 
 #[async_trait]
-impl Batch for WholeDeals<'_> {
+impl RecordBatch for SalesforceDeals<'_> {
     type Item = Result<Deal, CrmError>;
 
     async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {

@@ -23,7 +23,7 @@ pub(super) struct SalesforceTarget<'a> {
 }
 
 #[async_trait]
-impl closed_won::Target for SalesforceTarget<'_> {
+impl closed_won::ClosedWonTarget for SalesforceTarget<'_> {
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
         let described = describe(self.api, "Opportunity").await?;
         let select = soql::fields(&described.fields, &Properties::default());

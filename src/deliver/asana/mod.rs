@@ -38,7 +38,7 @@ pub(super) const ROW: SinkRow = SinkRow {
 
 impl SinkSettings for AsanaSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
-        let (api, messages) = (Api::new(self, secrets)?, messages.clone());
+        let (api, messages) = (AsanaApi::new(self, secrets)?, messages.clone());
         let follow = Follow(AsanaFollow { api: api.clone(), messages: messages.clone() });
         Ok(vec![Box::new(Asana { api, messages }), Box::new(follow)])
     }
@@ -48,7 +48,7 @@ impl SinkSettings for AsanaSettings {
     }
 
     fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
-        Ok(Some(Box::new(AsanaReader::new(Api::new(self, secrets)?, context.days))))
+        Ok(Some(Box::new(AsanaReader::new(AsanaApi::new(self, secrets)?, context.days))))
     }
 }
 
@@ -100,12 +100,12 @@ const HELP: &str = "check ASANA_TOKEN and the ids in deliver.asana";
 
 /// The API, as one token sees it.
 #[derive(Clone)]
-struct Api {
+struct AsanaApi {
     json: JsonApi,
     settings: AsanaSettings,
 }
 
-impl Api {
+impl AsanaApi {
     /// With the token among the secrets.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::read_back::project_of;
-use super::{Api, HELP, is_ours, renewed, sealed};
+use super::{AsanaApi, HELP, is_ours, renewed, sealed};
 use crate::brief::EventKind;
 use crate::deliver::follow::{Follows, given_to, titled};
 use crate::deliver::messages::{Messages, answer, due, signed_at};
@@ -18,7 +18,7 @@ use crate::text;
 
 /// Makes one project for each handoff.
 pub(super) struct Asana {
-    pub(super) api: Api,
+    pub(super) api: AsanaApi,
     pub(super) messages: Messages,
 }
 
@@ -229,7 +229,7 @@ fn mark(project: &Value) -> Mark {
 
 /// Keeps the project of each handoff in line with its brief.
 pub(super) struct AsanaFollow {
-    pub(super) api: Api,
+    pub(super) api: AsanaApi,
     pub(super) messages: Messages,
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::{Api, is_ours};
+use super::{AsanaApi, is_ours};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
@@ -23,13 +23,13 @@ const HIDDEN: [u16; 2] = [403, 404];
 
 /// Reads the projects that handoff made.
 pub(super) struct AsanaReader {
-    api: Api,
+    api: AsanaApi,
     days: WholeDays,
     own: OnceCell<Option<String>>,
 }
 
 impl AsanaReader {
-    pub(super) fn new(api: Api, days: WholeDays) -> Self {
+    pub(super) fn new(api: AsanaApi, days: WholeDays) -> Self {
         Self { api, days, own: OnceCell::new() }
     }
 

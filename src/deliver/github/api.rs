@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As whom one speaks to GitHub.
 #[derive(Clone)]
-enum Access {
+enum GithubAccess {
     Token(SecretString),
     App { id: u64, key: SecretString },
 }
@@ -99,8 +99,8 @@ struct Clients {
 }
 
 /// The API of one repository's forge.
-pub(super) struct Api {
-    access: Access,
+pub(super) struct GithubApi {
+    access: GithubAccess,
     base: String,
     repository: RepositoryName,
     clients: OnceCell<Clients>,
@@ -109,7 +109,7 @@ pub(super) struct Api {
     last_write: Mutex<Option<Instant>>,
 }
 
-impl Api {
+impl GithubApi {
     /// With the credentials among the secrets; the error says which are wanted.
     pub(super) fn new(settings: &GithubSettings, secrets: &Secrets) -> Result<Self, String> {
         let access = match (
@@ -123,12 +123,12 @@ impl Api {
                 )?;
                 // Environments that cannot hold line ends carry them as \n.
                 let key = key.expose_secret().replace("\\n", "\n").into();
-                Access::App { id, key }
+                GithubAccess::App { id, key }
             }
             (_, Some(_), None) => {
                 return Err("GITHUB_APP_ID is set, and GITHUB_APP_PRIVATE_KEY is not".into());
             }
-            (Some(token), None, _) => Access::Token(token),
+            (Some(token), None, _) => GithubAccess::Token(token),
             (None, None, _) => {
                 return Err("set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY".into());
             }
@@ -236,7 +236,7 @@ impl Api {
                 // Enterprise serves GraphQL beside the REST version, not below it.
                 let beside = self.base.strip_suffix("/v3").unwrap_or(&self.base);
                 let (rest, graphql) = (self.connect(&self.base)?, self.connect(beside)?);
-                if matches!(self.access, Access::Token(_)) {
+                if matches!(self.access, GithubAccess::Token(_)) {
                     return Ok(Clients { rest, graphql });
                 }
                 let path = self.repository.path("/installation");
@@ -265,8 +265,8 @@ impl Api {
             .base_uri(base)
             .map_err(|error| broken(&error))?;
         match &self.access {
-            Access::Token(token) => builder.personal_token(token.clone()),
-            Access::App { id, key } => builder
+            GithubAccess::Token(token) => builder.personal_token(token.clone()),
+            GithubAccess::App { id, key } => builder
                 .app_from_rsa_pem(AppId(*id), key.expose_secret().as_bytes())
                 .map_err(|_| {
                     DeliveryError::permanent(

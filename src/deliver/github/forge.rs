@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use url::Url;
 
-use super::api::Api;
+use super::api::GithubApi;
 use super::settings::{GithubSettings, RepositoryName};
 use crate::deliver::sink::DeliveryError;
 use crate::http::{BaseUrl, Page, PageWalk};
@@ -15,7 +15,7 @@ use crate::model::{Push, PushRecord, Secrets, push_of_activity};
 
 /// A repository on GitHub, asked about itself.
 pub struct Forge {
-    api: Arc<Api>,
+    api: Arc<GithubApi>,
     repository: RepositoryName,
 }
 
@@ -47,7 +47,7 @@ impl Forge {
             None => Some(BaseUrl::parse(&format!("https://{host}/api/v3")).map_err(|_| no())?),
         };
         let settings = GithubSettings { base_url, ..GithubSettings::of(repository.clone()) };
-        Ok(Self { api: Arc::new(Api::new(&settings, secrets)?), repository })
+        Ok(Self { api: Arc::new(GithubApi::new(&settings, secrets)?), repository })
     }
 
     /// The pushes to a branch, oldest first, as far back as GitHub keeps them.

@@ -11,7 +11,7 @@ mod task;
 
 use std::sync::Arc;
 
-use api::Api;
+use api::GithubApi;
 use pull::{GithubPull, Purpose};
 use read_back::GithubReader;
 use settings::GithubSettings;
@@ -93,12 +93,12 @@ impl SinkSettings for GithubSettings {
     }
 }
 
-fn connect(settings: &GithubSettings, secrets: &Secrets) -> Result<Arc<Api>, Vec<String>> {
-    made(Api::new(settings, secrets).map(Arc::new), settings.problems())
+fn connect(settings: &GithubSettings, secrets: &Secrets) -> Result<Arc<GithubApi>, Vec<String>> {
+    made(GithubApi::new(settings, secrets).map(Arc::new), settings.problems())
 }
 
 /// Repository, issues, rights and labels.
-async fn checks(api: &Api, settings: &GithubSettings, offline: bool) -> Vec<Check> {
+async fn checks(api: &GithubApi, settings: &GithubSettings, offline: bool) -> Vec<Check> {
     let what = format!("github: {}", settings.repository);
     if offline {
         return vec![Check::ok(what, format!("credentials are set, {} was not asked", api.base()))];

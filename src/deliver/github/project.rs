@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, IssueEvent, Milestone};
+use super::api::{GithubApi, IssueEvent, Milestone};
 use super::settings::{GithubSettings, ProjectSettings, TaskUrl};
 use crate::deliver::messages::due_at_target;
 use crate::deliver::read_back::MovedDeadline;
@@ -29,7 +29,7 @@ const SET: &str = "mutation($project: ID!, $item: ID!, $field: ID!, $day: Date!)
 /// Adds the issue or pull request `node` and sets the day of its deadline.
 /// Adding what is there already changes nothing.
 pub(super) async fn add(
-    api: &Api,
+    api: &GithubApi,
     settings: &ProjectSettings,
     node: &str,
     due: Option<NaiveDate>,
@@ -58,7 +58,11 @@ pub(super) async fn add(
 }
 
 /// One GraphQL question; errors come with status 200.
-pub(super) async fn ask(api: &Api, query: &str, variables: &Value) -> Result<Value, DeliveryError> {
+pub(super) async fn ask(
+    api: &GithubApi,
+    query: &str,
+    variables: &Value,
+) -> Result<Value, DeliveryError> {
     let body = json!({"query": query, "variables": variables});
     let mut answer = api.write(Method::POST, "/graphql", &body).await?.body;
     if let Some(error) = answer["errors"].get(0) {
@@ -123,7 +127,7 @@ pub(super) fn milestoned(
 
 /// The day in the project's date field, where it was changed after it was set.
 pub(super) async fn deadline_of_project(
-    api: &Api,
+    api: &GithubApi,
     settings: &GithubSettings,
     (node, _): Dated<'_>,
     handoff: &Handoff,

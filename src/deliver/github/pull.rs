@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, Issue, WriteFault};
+use super::api::{GithubApi, Issue, WriteFault};
 use super::settings::GithubSettings;
 use super::task::{STEP, ask_to_review, holds, marker, sealed};
 use super::{checks, project};
@@ -37,7 +37,7 @@ impl Purpose {
 
 /// Opens one pull request for each handoff, or turns the draft's into the task's.
 pub(super) struct GithubPull {
-    pub(super) api: Arc<Api>,
+    pub(super) api: Arc<GithubApi>,
     pub(super) settings: GithubSettings,
     pub(super) messages: Messages,
     pub(super) purpose: Purpose,

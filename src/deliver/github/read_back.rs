@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::api::{Account, Api, Comment, Issue, IssueEvent, Review};
+use super::api::{Account, Comment, GithubApi, Issue, IssueEvent, Review};
 use super::project::{self, Dated};
 use super::settings::{GithubSettings, TaskUrl, assignee};
 use crate::brief::EventKind;
@@ -20,14 +20,14 @@ use crate::text;
 
 /// Reads the tasks that handoff opened.
 pub(super) struct GithubReader {
-    api: Arc<Api>,
+    api: Arc<GithubApi>,
     settings: GithubSettings,
     days: WholeDays,
     own_login: OnceCell<Option<String>>,
 }
 
 impl GithubReader {
-    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, days: WholeDays) -> Self {
+    pub(super) fn new(api: Arc<GithubApi>, settings: GithubSettings, days: WholeDays) -> Self {
         Self { api, settings, days, own_login: OnceCell::new() }
     }
 

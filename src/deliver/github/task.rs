@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::api::{Api, Comment, Issue};
+use super::api::{Comment, GithubApi, Issue};
 use super::settings::{GithubSettings, TaskUrl, assignee, login};
 use super::{checks, project};
 use crate::brief::EventKind;
@@ -21,13 +21,13 @@ use crate::model::{Check, Key, Remarks};
 
 /// Opens one issue for each handoff.
 pub(super) struct GithubIssue {
-    api: Arc<Api>,
+    api: Arc<GithubApi>,
     settings: GithubSettings,
     messages: Messages,
 }
 
 impl GithubIssue {
-    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, messages: Messages) -> Self {
+    pub(super) fn new(api: Arc<GithubApi>, settings: GithubSettings, messages: Messages) -> Self {
         Self { api, settings, messages }
     }
 
@@ -226,7 +226,7 @@ fn dropped(asked: &Value, issue: &Issue) -> Remarks {
 
 /// Keeps the task of each handoff in line with its brief.
 pub(super) struct GithubFollow {
-    pub(super) api: Arc<Api>,
+    pub(super) api: Arc<GithubApi>,
     pub(super) settings: GithubSettings,
     pub(super) messages: Messages,
 }
@@ -310,7 +310,12 @@ impl GithubFollow {
 }
 
 /// Asks the CSM to review a pull request; a refusal is a remark.
-pub(super) async fn ask_to_review(api: &Api, handoff: &Handoff, path: &str, remarks: &mut Remarks) {
+pub(super) async fn ask_to_review(
+    api: &GithubApi,
+    handoff: &Handoff,
+    path: &str,
+    remarks: &mut Remarks,
+) {
     let asked = match assignee(handoff) {
         Ok(login) => {
             let wish = json!({"reviewers": [login]});

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::{Api, HELP, adf, key_of, label, time};
+use super::{HELP, JiraApi, adf, key_of, label, time};
 use crate::brief::EventKind;
 use crate::deliver::follow::Follows;
 use crate::deliver::machine_part::{is_intact, is_seal, sealed};
@@ -24,7 +24,7 @@ use crate::text;
 
 /// Makes one epic with its tasks for each handoff.
 pub(super) struct Jira {
-    pub(super) api: Api,
+    pub(super) api: JiraApi,
     pub(super) messages: Messages,
     /// What this process made itself: JQL sees it only some seconds later, and
     /// a try that failed half-way must not start again in between.
@@ -247,7 +247,7 @@ impl Sink for Jira {
 
 /// Keeps the epic of each handoff in line with its brief.
 pub(super) struct JiraFollow {
-    pub(super) api: Api,
+    pub(super) api: JiraApi,
     pub(super) messages: Messages,
 }
 

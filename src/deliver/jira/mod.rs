@@ -41,7 +41,7 @@ pub(super) const ROW: SinkRow = SinkRow {
 
 impl SinkSettings for JiraSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
-        let (api, messages) = (Api::new(self, secrets)?, messages.clone());
+        let (api, messages) = (JiraApi::new(self, secrets)?, messages.clone());
         let follow = Follow(JiraFollow { api: api.clone(), messages: messages.clone() });
         Ok(vec![Box::new(Jira { api, messages, made: Mutex::default() }), Box::new(follow)])
     }
@@ -51,7 +51,7 @@ impl SinkSettings for JiraSettings {
     }
 
     fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
-        Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, context.days))))
+        Ok(Some(Box::new(JiraReader::new(JiraApi::new(self, secrets)?, context.days))))
     }
 }
 
@@ -90,12 +90,12 @@ const HELP: &str = "check JIRA_EMAIL, JIRA_TOKEN and deliver.jira: project, epic
 
 /// The API, as one account sees it.
 #[derive(Clone)]
-struct Api {
+struct JiraApi {
     json: JsonApi,
     settings: JiraSettings,
 }
 
-impl Api {
+impl JiraApi {
     /// With the account among the secrets.
     ///
     /// # Errors

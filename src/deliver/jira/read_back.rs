@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::epic::EPIC;
-use super::{Api, adf, is_key, key_of, time};
+use super::{JiraApi, adf, is_key, key_of, time};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
@@ -22,13 +22,13 @@ const FIRST_TOUCH: &str = "task-1";
 
 /// Reads the epics that handoff made.
 pub(super) struct JiraReader {
-    api: Api,
+    api: JiraApi,
     days: WholeDays,
     own: OnceCell<Option<String>>,
 }
 
 impl JiraReader {
-    pub(super) fn new(api: Api, days: WholeDays) -> Self {
+    pub(super) fn new(api: JiraApi, days: WholeDays) -> Self {
         Self { api, days, own: OnceCell::new() }
     }
 

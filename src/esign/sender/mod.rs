@@ -24,7 +24,7 @@ use crate::webhook;
 use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route, RouteNames, json};
 
 pub use settings::{
-    Encoding, Fields, HmacSettings, Paths, Place, SenderSettings, SignerFields, Verify,
+    Encoding, HmacSettings, Paths, Place, SenderFields, SenderSettings, SignerFields, Verify,
 };
 
 /// The name of the general form.

@@ -34,7 +34,7 @@ pub struct SenderSettings {
     /// Whether a document that goes out makes a draft.
     pub drafts: Option<bool>,
     /// Where the document's facts are in the body.
-    pub fields: Fields,
+    pub fields: SenderFields,
     /// What tells a test or sandbox document: paths into the body, each with
     /// the values that mean it, such as `{event.environment: [sandbox]}`.
     pub test: Option<BTreeMap<String, Vec<String>>>,
@@ -49,8 +49,7 @@ pub struct SenderSettings {
 /// for each item of a list. Of several paths the first with a value is taken.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "SenderFields")]
-pub struct Fields {
+pub struct SenderFields {
     /// The document's id.
     pub id: Option<Paths>,
     /// The document's name.
@@ -268,7 +267,7 @@ impl SenderSettings {
             voided: self.voided.or_else(|| base.voided.clone()),
             ping: self.ping.or_else(|| base.ping.clone()),
             drafts: self.drafts.or(base.drafts),
-            fields: Fields {
+            fields: SenderFields {
                 id: or(own.id, &under.id),
                 name: or(own.name, &under.name),
                 signed_at: or(own.signed_at, &under.signed_at),

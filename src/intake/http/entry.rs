@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::inbox::{Content, Envelope};
+use super::super::inbox::{Envelope, EventContent};
 use super::super::worker::{Connections, DealsTold};
 use crate::crm::Trigger;
 use crate::esign::{Authenticity, Provider, Received};
@@ -101,6 +101,6 @@ fn deals(
     let kind = Some("application/json".to_owned());
     let crm = ProviderName::new(trigger.name());
     let mut envelope = Envelope::new(crm, told.delivery_id(), kind, now, body);
-    envelope.content = Content::Deals;
+    envelope.content = EventContent::Deals;
     Ok(Admitted::Kept(Box::new(envelope)))
 }

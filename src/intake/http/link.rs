@@ -16,14 +16,14 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use super::{Service, serve};
 
 /// The fields of a form, in their order.
-pub type Fields = Vec<(String, String)>;
+pub type PostedFields = Vec<(String, String)>;
 
 /// What answers a link's requests.
 #[async_trait]
 pub trait LinkHandler: Send + Sync {
     /// Status and page: without a form the handoff is shown, with one it is
     /// acted upon.
-    async fn answer(&self, token: String, form: Option<Fields>) -> (u16, String);
+    async fn answer(&self, token: String, form: Option<PostedFields>) -> (u16, String);
 }
 
 /// The page behind a link, as it is offered.
@@ -34,14 +34,14 @@ pub struct LinkRoute {
     pub origin: String,
     /// The Content-Security-Policy's source for the page's style sheet.
     pub style_source: String,
-    limits: Limits,
+    limits: AddressCounts,
 }
 
 impl LinkRoute {
     /// A route that nobody has used yet.
     #[must_use]
     pub fn new(handler: Arc<dyn LinkHandler>, origin: String, style_source: String) -> Self {
-        Self { handler, origin, style_source, limits: Limits::default() }
+        Self { handler, origin, style_source, limits: AddressCounts::default() }
     }
 }
 
@@ -59,9 +59,9 @@ const MOST_ADDRESSES: usize = 10_000;
 
 /// How often each address asked.
 #[derive(Default)]
-struct Limits(Mutex<BTreeMap<String, (Instant, u32, u32)>>);
+struct AddressCounts(Mutex<BTreeMap<String, (Instant, u32, u32)>>);
 
-impl Limits {
+impl AddressCounts {
     /// Counts a request; whether there were too many.
     fn is_too_much(&self, remote: &str) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +137,10 @@ fn group(remote: &str) -> String {
 }
 
 /// The fields of a form that came from the page itself.
-async fn form(route: &LinkRoute, request: Request) -> Result<Fields, (StatusCode, &'static str)> {
+async fn form(
+    route: &LinkRoute,
+    request: Request,
+) -> Result<PostedFields, (StatusCode, &'static str)> {
     if !is_from_page(&route.origin, request.headers()) {
         return Err((
             StatusCode::FORBIDDEN,
@@ -155,7 +158,7 @@ async fn form(route: &LinkRoute, request: Request) -> Result<Fields, (StatusCode
         Ok(Err(_)) => return Err((StatusCode::PAYLOAD_TOO_LARGE, "the form is too large\n")),
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the form did not come in time\n")),
     };
-    let fields: Fields =
+    let fields: PostedFields =
         url::form_urlencoded::parse(&body).into_owned().take(MOST_FIELDS).collect();
     Ok(fields)
 }

@@ -23,7 +23,7 @@ use crate::text;
 use crate::time::Clock;
 use crate::webhook::{Route, unusable};
 
-pub use link::{Fields, LinkHandler, LinkRoute};
+pub use link::{LinkHandler, LinkRoute, PostedFields};
 pub use serve::serve;
 
 /// Settings and secrets are read again at most so often.

@@ -68,8 +68,8 @@ async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) 
     service.metrics.count(Counter::Received, &[route.name()]);
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIME, read(body)).await {
-        Ok(Ok(Received::Whole(body))) => body,
-        Ok(Ok(Received::TooLarge(bytes))) => {
+        Ok(Ok(ReceivedBody::Whole(body))) => body,
+        Ok(Ok(ReceivedBody::TooLarge(bytes))) => {
             let rejection = too_large(&senders.secrets, route, bytes);
             return respond(&reject(&service, route, &from, &rejection));
         }
@@ -210,12 +210,12 @@ fn too_large(secrets: &Secrets, route: &dyn Route, bytes: usize) -> Rejection {
     }
 }
 
-enum Received {
+enum ReceivedBody {
     Whole(Vec<u8>),
     TooLarge(usize),
 }
 
-async fn read(body: Body) -> Result<Received, axum::Error> {
+async fn read(body: Body) -> Result<ReceivedBody, axum::Error> {
     let mut stream = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(part) = stream.next().await {
@@ -227,7 +227,11 @@ async fn read(body: Body) -> Result<Received, axum::Error> {
             break;
         }
     }
-    Ok(if length > BODY_LIMIT { Received::TooLarge(length) } else { Received::Whole(bytes) })
+    Ok(if length > BODY_LIMIT {
+        ReceivedBody::TooLarge(length)
+    } else {
+        ReceivedBody::Whole(bytes)
+    })
 }
 
 /// Why an encoded body is not read.

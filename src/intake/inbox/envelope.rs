@@ -61,7 +61,7 @@ impl EventState {
 /// What the body of an event is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Content {
+pub enum EventContent {
     /// A provider's notification, byte for byte.
     #[default]
     Notification,
@@ -116,14 +116,14 @@ impl EventDocument {
 /// A body: readable in the file where it is text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "encoding", content = "body", rename_all = "snake_case")]
-pub enum Body {
+pub enum EventBody {
     /// UTF-8.
     Text(String),
     /// Other bytes, as base64.
     Base64(String),
 }
 
-impl Body {
+impl EventBody {
     /// A body of these bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
@@ -154,7 +154,7 @@ pub struct Envelope {
     delivery_id: String,
     /// What the body is.
     #[serde(default)]
-    pub content: Content,
+    pub content: EventContent,
     /// The content type it came with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
@@ -193,7 +193,7 @@ pub struct Envelope {
     pub errors: Vec<Trouble>,
     /// What was received.
     #[serde(flatten)]
-    pub body: Body,
+    pub body: EventBody,
 }
 
 impl Envelope {
@@ -210,7 +210,7 @@ impl Envelope {
             version: VERSION,
             provider,
             delivery_id: delivery_id.as_str().to_owned(),
-            content: Content::Notification,
+            content: EventContent::Notification,
             content_type,
             received_at,
             attempts: 0,
@@ -223,7 +223,7 @@ impl Envelope {
             decided: None,
             ignored: None,
             errors: Vec::new(),
-            body: Body::new(body),
+            body: EventBody::new(body),
         }
     }
 
@@ -335,7 +335,7 @@ impl Envelope {
     /// When somebody has damaged the body.
     #[cfg(feature = "jetstream")]
     pub(super) fn split(&self) -> Result<(String, Vec<u8>), String> {
-        let head = Self { body: Body::Text(String::new()), ..self.clone() };
+        let head = Self { body: EventBody::Text(String::new()), ..self.clone() };
         let line = serde_json::to_string(&head).expect("an envelope is plain data");
         Ok((line, self.body.bytes()?))
     }
@@ -346,7 +346,7 @@ impl Envelope {
     /// When the line is none of its.
     #[cfg(feature = "jetstream")]
     pub(super) fn join(head: &str, body: Vec<u8>) -> Result<Self, String> {
-        Ok(Self { body: Body::new(body), ..Self::parse(head.as_bytes())? })
+        Ok(Self { body: EventBody::new(body), ..Self::parse(head.as_bytes())? })
     }
 
     /// The bytes of its file.
@@ -358,7 +358,7 @@ impl Envelope {
 
     /// The same on one line.
     pub(super) fn to_line(&self) -> Vec<u8> {
-        let (Body::Text(body) | Body::Base64(body)) = &self.body;
+        let (EventBody::Text(body) | EventBody::Base64(body)) = &self.body;
         // Quotes of JSON in JSON are escaped, and the rest is short.
         let mut line = Vec::with_capacity(body.len() + body.len() / 4 + 512);
         serde_json::to_writer(&mut line, self).expect("an envelope is plain data");

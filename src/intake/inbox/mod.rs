@@ -14,10 +14,12 @@ mod port;
 
 pub use address::{NatsAccess, NatsAddress};
 pub use backoff::Backoff;
-pub use envelope::{Body, Content, Envelope, EventDocument, EventName, EventState, Hold, Trouble};
+pub use envelope::{
+    Envelope, EventBody, EventContent, EventDocument, EventName, EventState, Hold, Trouble,
+};
 pub use error::InboxError;
 pub use folder::{FolderInbox, Spool};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamInbox;
 pub use location::{InboxLocation, open_inbox};
-pub use port::{Claimed, Inbox, InboxCounts, Listed, Put};
+pub use port::{Claimed, Inbox, InboxCounts, ListedEvent, Put};

@@ -36,7 +36,7 @@ impl Claimed {
 
 /// An event of the inbox, as far as it can be read.
 #[derive(Debug)]
-pub struct Listed {
+pub struct ListedEvent {
     /// Its name.
     pub name: EventName,
     /// Where it is.
@@ -45,7 +45,7 @@ pub struct Listed {
     pub envelope: Result<Envelope, InboxError>,
 }
 
-impl Listed {
+impl ListedEvent {
     /// Puts events into the order in which they are shown: by state, then by
     /// the time they came.
     pub(super) fn sort(listed: &mut [Self]) {
@@ -146,10 +146,10 @@ pub trait Inbox: Send + Sync {
         &self,
         states: &[EventState],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Listed>, InboxError>;
+    ) -> Result<Vec<ListedEvent>, InboxError>;
 
     /// The one event with this name or delivery id, or whose begins with it.
-    async fn find(&self, id: &str, now: DateTime<Utc>) -> Result<Listed, InboxError>;
+    async fn find(&self, id: &str, now: DateTime<Utc>) -> Result<ListedEvent, InboxError>;
 
     /// Makes an event that failed, is held, or waits, due at once. A person may
     /// have said what kind of document it is.

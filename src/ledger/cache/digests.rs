@@ -8,7 +8,7 @@ use crate::ledger::error::HistoryError;
 use crate::ledger::scan::common_dir;
 use crate::model::ObjectId;
 
-use super::file::{Cursor, body, load, save};
+use super::file::{ByteReader, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff digests\n";
 const ROW: usize = 28;
@@ -36,7 +36,7 @@ impl KeptDigests {
     /// When the repository cannot be opened.
     pub fn open(git_dir: &Path, name: &str, format: u32) -> Result<Self, HistoryError> {
         Ok(load(&path(git_dir, name)?, MAGIC, format)
-            .and_then(|file| Some(Self { rows: Cursor(body(&file)).count(ROW)?, file }))
+            .and_then(|file| Some(Self { rows: ByteReader(body(&file)).count(ROW)?, file }))
             .unwrap_or_else(Self::none))
     }
 
@@ -106,7 +106,7 @@ impl KeptDigests {
 
     fn row(&self, at: usize) -> Option<(ObjectId, &[u8])> {
         let body = body(&self.file);
-        let mut row = Cursor(body.get(4 + at * ROW..)?);
+        let mut row = ByteReader(body.get(4 + at * ROW..)?);
         let fingerprint = ObjectId(row.array()?);
         let place = usize::try_from(row.number()?).ok()?;
         let length = usize::try_from(row.number()?).ok()?;

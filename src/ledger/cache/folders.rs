@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ledger::path::{Folder, key_of};
 use crate::model::{Gap, Key, ObjectId};
 
-use super::file::{Cursor, HEADER, body, load, save};
+use super::file::{ByteReader, HEADER, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff folders\n";
 /// Counts up whenever the file's form changes.
@@ -317,7 +317,7 @@ fn decode(
     kind: &FactsKind,
     group: &str,
 ) -> Option<(ObjectId, Below, Vec<CachedRow>)> {
-    let mut from = Cursor(bytes);
+    let mut from = ByteReader(bytes);
     if from.array::<32>()? != kind.basis {
         return None;
     }
@@ -334,7 +334,7 @@ fn decode(
         below.push((std::str::from_utf8(from.take(length)?).ok()?.to_owned(), tree));
     }
     let count = from.count(ROW)?;
-    let mut table = Cursor(from.take(count * ROW)?);
+    let mut table = ByteReader(from.take(count * ROW)?);
     // Names and facts follow; their places are counted from the file's beginning.
     let start = HEADER + bytes.len() - from.0.len();
     let mut rows = Vec::with_capacity(count);

@@ -5,27 +5,27 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::ledger::scan::{Id, Record, Slot, State};
+use crate::ledger::scan::{FolderState, Id, ScanRecord, Slot};
 use crate::model::{CommitInfo, ObjectId};
 
-use super::file::{Cursor, body, load, save};
+use super::file::{ByteReader, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff history\n";
 const FORMAT: u32 = 4;
 
 /// The record of the last scan; `None` when there is none that fits.
-pub(in crate::ledger) fn load_record(common: &Path, prefix: &str) -> Option<Record> {
+pub(in crate::ledger) fn load_record(common: &Path, prefix: &str) -> Option<ScanRecord> {
     decode(body(&load(&path(common, prefix), MAGIC, FORMAT)?))
 }
 
 /// Whether a record is worth writing after this many new commits.
-pub(in crate::ledger) fn is_worth_saving(record: &Record, fresh: usize) -> bool {
+pub(in crate::ledger) fn is_worth_saving(record: &ScanRecord, fresh: usize) -> bool {
     let all = usize::try_from(record.walked).unwrap_or(usize::MAX);
     fresh == all || fresh >= super::WORTH_WRITING
 }
 
 /// Keeps the record for the next scan.
-pub(in crate::ledger) fn save_record(common: &Path, prefix: &str, record: &Record) {
+pub(in crate::ledger) fn save_record(common: &Path, prefix: &str, record: &ScanRecord) {
     save(&path(common, prefix), MAGIC, FORMAT, |out| encode(record, out));
 }
 
@@ -37,7 +37,7 @@ fn path(common: &Path, prefix: &str) -> PathBuf {
     common.join(super::FOLDER).join(name)
 }
 
-fn encode(record: &Record, out: &mut dyn Write) -> std::io::Result<()> {
+fn encode(record: &ScanRecord, out: &mut dyn Write) -> std::io::Result<()> {
     let count = |length: usize| u32::try_from(length).expect("git counts in u32").to_le_bytes();
     out.write_all(&record.tip)?;
     out.write_all(&record.walked.to_le_bytes())?;
@@ -61,7 +61,7 @@ fn encode(record: &Record, out: &mut dyn Write) -> std::io::Result<()> {
         out.write_all(&count(path.len()))?;
         out.write_all(path)?;
         out.write_all(&count(states.len()))?;
-        let mut before: Option<&State> = None;
+        let mut before: Option<&FolderState> = None;
         for state in states {
             out.write_all(&state.at.to_le_bytes())?;
             encode_slot(state.brief, before.map(|b| b.brief), out)?;
@@ -87,7 +87,7 @@ fn encode_slot(slot: Slot, before: Option<Slot>, out: &mut dyn Write) -> std::io
     }
 }
 
-fn decode_slot(from: &mut Cursor<'_>, before: Option<Slot>) -> Option<Slot> {
+fn decode_slot(from: &mut ByteReader<'_>, before: Option<Slot>) -> Option<Slot> {
     match from.take(1)?[0] {
         0 => Some(Slot::Absent),
         1 => from.array().map(Slot::Blob),
@@ -97,8 +97,8 @@ fn decode_slot(from: &mut Cursor<'_>, before: Option<Slot>) -> Option<Slot> {
     }
 }
 
-fn decode(body: &[u8]) -> Option<Record> {
-    let mut from = Cursor(body);
+fn decode(body: &[u8]) -> Option<ScanRecord> {
+    let mut from = ByteReader(body);
     let tip: Id = from.array()?;
     let walked = from.number()?;
     let count = from.count(41)?;
@@ -128,16 +128,16 @@ fn decode(body: &[u8]) -> Option<Record> {
         let length = from.count(1)?;
         let path = from.take(length)?.to_vec();
         let length = from.count(7)?;
-        let mut states: Vec<State> = Vec::with_capacity(length);
+        let mut states: Vec<FolderState> = Vec::with_capacity(length);
         for _ in 0..length {
             let before = states.last();
             let at = from.number().filter(|at| *at < walked)?;
             let brief = decode_slot(&mut from, before.map(|b| b.brief))?;
             let timeline = decode_slot(&mut from, before.map(|b| b.timeline))?;
             let sources = decode_slot(&mut from, before.map(|b| b.sources))?;
-            states.push(State { at, brief, timeline, sources });
+            states.push(FolderState { at, brief, timeline, sources });
         }
         folders.push((path, states));
     }
-    from.0.is_empty().then_some(Record { tip, walked, commits, folders, schemas, settings })
+    from.0.is_empty().then_some(ScanRecord { tip, walked, commits, folders, schemas, settings })
 }

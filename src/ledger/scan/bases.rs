@@ -31,14 +31,14 @@ impl Hasher for Quick {
     }
 }
 
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
+type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
 
 /// Two generations: what is found in the old one moves to the young one, and
 /// when the young one is full it becomes the old one. Close to "least recently
 /// used goes first", without a list to keep in order.
 pub(super) struct Bases<K, V> {
-    young: Map<K, (Arc<Vec<u8>>, V)>,
-    old: Map<K, (Arc<Vec<u8>>, V)>,
+    young: QuickMap<K, (Arc<Vec<u8>>, V)>,
+    old: QuickMap<K, (Arc<Vec<u8>>, V)>,
     young_bytes: usize,
     half: usize,
 }
@@ -46,7 +46,12 @@ pub(super) struct Bases<K, V> {
 impl<K: Hash + Eq + Copy, V: Copy> Bases<K, V> {
     /// A memory that holds about this many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        Self { young: Map::default(), old: Map::default(), young_bytes: 0, half: bytes / 2 }
+        Self {
+            young: QuickMap::default(),
+            old: QuickMap::default(),
+            young_bytes: 0,
+            half: bytes / 2,
+        }
     }
 
     /// What is remembered under this key.

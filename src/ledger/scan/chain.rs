@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::model::{Gap, ObjectId};
 
 use super::Id;
-use super::objects::{Fault, Kind, ObjectReader, unreadable};
+use super::objects::{Kind, ObjectFault, ObjectReader, unreadable};
 use super::repository::Repository;
 
 /// One commit of the chain.
@@ -45,7 +45,7 @@ pub(in crate::ledger) fn walk(
     reader: &mut ObjectReader,
     head: Id,
     known: Option<Id>,
-) -> Result<Chain, Fault> {
+) -> Result<Chain, ObjectFault> {
     let mut chain = Chain { links: Vec::new(), base: None, gaps: Vec::new() };
     let mut seen_tip = false;
     let mut next = Some(head);
@@ -103,7 +103,7 @@ fn parse_next(
     repository: &Repository,
     reader: &mut ObjectReader,
     id: Id,
-) -> Result<ParsedObject, Fault> {
+) -> Result<ParsedObject, ObjectFault> {
     if let Some(graph) = repository.graph()
         && let Some(commit) = graph.commit_by_id(gix::hash::oid::from_bytes_unchecked(&id))
         && let Ok(tree) = commit.root_tree_id().as_bytes().try_into()
@@ -116,7 +116,7 @@ fn parse_next(
         return Ok(ParsedObject { link: Link { id, tree, committed_at }, parent, odd: None });
     }
     let bytes = reader.read_kind(&id, Kind::Commit)?;
-    parse(id, &bytes).ok_or_else(|| Fault::Broken("its header is malformed".to_owned()))
+    parse(id, &bytes).ok_or_else(|| ObjectFault::Broken("its header is malformed".to_owned()))
 }
 
 /// Reads a commit's header the way git does: tree, parents, then author and

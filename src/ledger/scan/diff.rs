@@ -8,8 +8,8 @@ use crate::model::{Gap, ObjectId};
 
 use super::Id;
 use super::bases::Bases;
-use super::objects::{Fault, Kind, ObjectReader, unreadable};
-use super::tree::{self, Entry, Form};
+use super::objects::{Kind, ObjectFault, ObjectReader, unreadable};
+use super::tree::{self, DirectoryEntry, Form};
 use crate::ledger::path::key_of;
 
 /// What stands at a path.
@@ -40,7 +40,7 @@ const HELD_BYTES: usize = 8 << 20;
 
 /// Which file of a handoff folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum File {
+pub(super) enum HandoffFile {
     Brief,
     Timeline,
     Sources,
@@ -50,7 +50,7 @@ pub(super) enum File {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     /// A file of the folder with this number in [`Differ::folders`].
-    Folder(u32, File),
+    Folder(u32, HandoffFile),
     /// `schema/brief.schema.json`.
     Schema,
     /// `handoff.yaml`.
@@ -59,7 +59,7 @@ pub(super) enum What {
 
 /// One change: where in the chain, what, and what is there from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Change {
+pub(super) struct TreeChange {
     pub(super) at: u32,
     pub(super) what: What,
     pub(super) slot: Slot,
@@ -68,25 +68,26 @@ pub(super) struct Change {
 /// What the ledger's root is looked at for: two directories and the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Root {
-    briefs: Part,
-    schema: Part,
+    briefs: RootEntry,
+    schema: RootEntry,
     settings: Slot,
 }
 
 impl Root {
-    const EMPTY: Self = Self { briefs: Part::Absent, schema: Part::Absent, settings: Slot::Absent };
+    const EMPTY: Self =
+        Self { briefs: RootEntry::Absent, schema: RootEntry::Absent, settings: Slot::Absent };
 }
 
 /// What lies where one of the ledger's folders belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum RootEntry {
     Absent,
     Directory(Id),
     /// A symbolic link or a submodule.
     Other,
 }
 
-impl Part {
+impl RootEntry {
     fn id(self) -> Option<Id> {
         match self {
             Self::Directory(id) => Some(id),
@@ -105,7 +106,7 @@ pub(super) struct Differ {
     path: Vec<u8>,
     numbers: HashMap<Vec<u8>, u32>,
     /// The changes, newest first.
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<TreeChange>,
     /// The folders' paths by number.
     pub(super) folders: Vec<Vec<u8>>,
     /// What could not be read, with the object's id.
@@ -142,16 +143,20 @@ impl Differ {
         if before.briefs != after.briefs {
             self.path.clear();
             self.path.extend_from_slice(b"briefs");
-            self.not_followed(at, before.briefs == Part::Other, after.briefs == Part::Other);
+            self.not_followed(
+                at,
+                before.briefs == RootEntry::Other,
+                after.briefs == RootEntry::Other,
+            );
             self.directory(at, after.briefs.id(), before.briefs.id(), 0);
         }
         if before.settings != after.settings {
-            self.changes.push(Change { at, what: What::Settings, slot: after.settings });
+            self.changes.push(TreeChange { at, what: What::Settings, slot: after.settings });
         }
         if before.schema != after.schema {
             let (new, old) = (self.schema(after.schema), self.schema(before.schema));
             if new != old {
-                self.changes.push(Change { at, what: What::Schema, slot: new });
+                self.changes.push(TreeChange { at, what: What::Schema, slot: new });
             }
         }
     }
@@ -159,7 +164,7 @@ impl Differ {
     /// Says that a commit of the chain is not in this repository.
     pub(super) fn check_commit(&mut self, id: &Id) {
         if !self.reader.has(id) {
-            self.gaps.push((*id, unreadable("commit", id, "", &Fault::Missing)));
+            self.gaps.push((*id, unreadable("commit", id, "", &ObjectFault::Missing)));
         }
     }
 
@@ -170,7 +175,7 @@ impl Differ {
         let mut bytes = self.bytes(&id);
         for name in self.prefix.clone() {
             match tree::find(&bytes, &name) {
-                Ok(Some(Entry { form: Form::Directory, id: below, .. })) => id = below,
+                Ok(Some(DirectoryEntry { form: Form::Directory, id: below, .. })) => id = below,
                 Ok(_) => return None,
                 Err(tree::MalformedTree) => {
                     self.malformed(&id);
@@ -192,9 +197,9 @@ impl Differ {
         let directory = |name: &[u8]| {
             let found = tree::find(&bytes, name)?;
             Ok(match found {
-                Some(Entry { form: Form::Directory, id, .. }) => Part::Directory(id),
-                Some(Entry { form: Form::Other, .. }) => Part::Other,
-                _ => Part::Absent,
+                Some(DirectoryEntry { form: Form::Directory, id, .. }) => RootEntry::Directory(id),
+                Some(DirectoryEntry { form: Form::Other, .. }) => RootEntry::Other,
+                _ => RootEntry::Absent,
             })
         };
         let settings = || {
@@ -221,16 +226,16 @@ impl Differ {
         }
         let slot = if after { Slot::Other } else { Slot::Absent };
         let folder = self.folder();
-        for file in [File::Brief, File::Timeline] {
-            self.changes.push(Change { at, what: What::Folder(folder, file), slot });
+        for file in [HandoffFile::Brief, HandoffFile::Timeline] {
+            self.changes.push(TreeChange { at, what: What::Folder(folder, file), slot });
         }
     }
 
-    fn schema(&mut self, directory: Part) -> Slot {
+    fn schema(&mut self, directory: RootEntry) -> Slot {
         let id = match directory {
-            Part::Absent => return Slot::Absent,
-            Part::Other => return Slot::Other,
-            Part::Directory(id) => id,
+            RootEntry::Absent => return Slot::Absent,
+            RootEntry::Other => return Slot::Other,
+            RootEntry::Directory(id) => id,
         };
         self.path.clear();
         self.path.extend_from_slice(b"schema");
@@ -258,7 +263,8 @@ impl Differ {
         }
         let new_bytes = new.map_or_else(Arc::default, |id| self.bytes(&id));
         let old_bytes = old.map_or_else(Arc::default, |id| self.bytes(&id));
-        let mut differing: Vec<(Option<Entry<'_>>, Option<Entry<'_>>)> = Vec::new();
+        let mut differing: Vec<(Option<DirectoryEntry<'_>>, Option<DirectoryEntry<'_>>)> =
+            Vec::new();
         if tree::compare(&old_bytes, &new_bytes, |a, b| differing.push((a, b))).is_err() {
             // Which side it is shows when each is read through alone; what is
             // broken then counts as empty like what is missing.
@@ -278,7 +284,7 @@ impl Differ {
                 if let Some(file) = file {
                     let slot = after.filter(|_| !is_dir_after).map_or(Slot::Absent, |e| slot(&e));
                     let folder = self.folder();
-                    self.changes.push(Change { at, what: What::Folder(folder, file), slot });
+                    self.changes.push(TreeChange { at, what: What::Folder(folder, file), slot });
                 }
             }
             let (is_other_before, is_other_after) = (is_link(before), is_link(after));
@@ -290,7 +296,7 @@ impl Differ {
                 if !is_of_handoff {
                     self.not_followed(at, is_other_before, is_other_after);
                 }
-                let id = |entry: Option<Entry<'_>>| {
+                let id = |entry: Option<DirectoryEntry<'_>>| {
                     entry.filter(|e| e.form == Form::Directory).map(|e| e.id)
                 };
                 self.directory(at, id(after), id(before), depth + 1);
@@ -346,30 +352,30 @@ impl Differ {
     }
 
     fn malformed(&mut self, id: &Id) {
-        let fault = Fault::Broken("its entries are malformed".to_owned());
+        let fault = ObjectFault::Broken("its entries are malformed".to_owned());
         let gap = unreadable("directory", id, &shown(&self.path), &fault);
         self.gaps.push((*id, gap));
     }
 }
 
-fn is_directory(entry: Option<Entry<'_>>) -> bool {
+fn is_directory(entry: Option<DirectoryEntry<'_>>) -> bool {
     entry.is_some_and(|entry| entry.form == Form::Directory)
 }
 
-fn is_link(entry: Option<Entry<'_>>) -> bool {
+fn is_link(entry: Option<DirectoryEntry<'_>>) -> bool {
     entry.is_some_and(|entry| entry.form == Form::Other)
 }
 
-fn file(name: &[u8]) -> Option<File> {
+fn file(name: &[u8]) -> Option<HandoffFile> {
     match name {
-        b"brief.yaml" => Some(File::Brief),
-        b"timeline.yaml" => Some(File::Timeline),
-        b"sources.yaml" => Some(File::Sources),
+        b"brief.yaml" => Some(HandoffFile::Brief),
+        b"timeline.yaml" => Some(HandoffFile::Timeline),
+        b"sources.yaml" => Some(HandoffFile::Sources),
         _ => None,
     }
 }
 
-fn slot(entry: &Entry<'_>) -> Slot {
+fn slot(entry: &DirectoryEntry<'_>) -> Slot {
     if entry.form == Form::File { Slot::Blob(entry.id) } else { Slot::Other }
 }
 

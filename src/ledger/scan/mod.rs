@@ -14,9 +14,9 @@ mod walk;
 
 pub(super) use chain::{Chain, walk};
 pub(super) use diff::Slot;
-pub(super) use objects::{Fault, InPack, Kind, ObjectReader, Objects};
-pub(super) use record::{Record, State};
-pub use repository::Line;
+pub(super) use objects::{InPack, Kind, ObjectFault, ObjectReader, Objects};
+pub(super) use record::{FolderState, ScanRecord};
+pub use repository::ChosenParents;
 pub(super) use repository::{Repository, common_dir, wholeness};
 pub(super) use walk::compare;
 

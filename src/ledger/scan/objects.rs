@@ -23,14 +23,14 @@ const LONGEST_CHAIN: usize = 4096;
 
 /// Why an object could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::ledger) enum Fault {
+pub(in crate::ledger) enum ObjectFault {
     /// It is not in this repository.
     Missing,
     /// It is there and broken; the reason.
     Broken(String),
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for ObjectFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Missing => f.write_str("it is not in this repository"),
@@ -132,7 +132,11 @@ impl ObjectReader {
     }
 
     /// The bytes and kind of an object that stands at this place, or loose.
-    fn read(&mut self, place: Option<InPack>, id: &Id) -> Result<(Arc<Vec<u8>>, Kind), Fault> {
+    fn read(
+        &mut self,
+        place: Option<InPack>,
+        id: &Id,
+    ) -> Result<(Arc<Vec<u8>>, Kind), ObjectFault> {
         if let Some(found) = place.and_then(|place| self.read_packed(place)) {
             return Ok(found);
         }
@@ -142,16 +146,16 @@ impl ObjectReader {
             Ok(Some(found)) => found.kind,
             Ok(None) => {
                 self.count_miss();
-                return Err(Fault::Missing);
+                return Err(ObjectFault::Missing);
             }
-            Err(error) => return Err(Fault::Broken(words(&error))),
+            Err(error) => return Err(ObjectFault::Broken(words(&error))),
         };
         // Entries of packs are guarded by zlib's checksum and their deltas'
         // lengths; what comes this way (loose, or odd) is checked as a whole.
         match gix::objs::compute_hash(gix::hash::Kind::Sha1, kind, &bytes) {
             Ok(found) if found == wanted => Ok((Arc::new(bytes), kind)),
-            Ok(found) => Err(Fault::Broken(format!("its bytes have the id {found}"))),
-            Err(error) => Err(Fault::Broken(words(&error))),
+            Ok(found) => Err(ObjectFault::Broken(format!("its bytes have the id {found}"))),
+            Err(error) => Err(ObjectFault::Broken(words(&error))),
         }
     }
 
@@ -160,7 +164,7 @@ impl ObjectReader {
         &mut self,
         id: &Id,
         wanted: Kind,
-    ) -> Result<Arc<Vec<u8>>, Fault> {
+    ) -> Result<Arc<Vec<u8>>, ObjectFault> {
         let place = self.locate(id);
         self.read_kind_at(place, id, wanted)
     }
@@ -171,10 +175,10 @@ impl ObjectReader {
         place: Option<InPack>,
         id: &Id,
         wanted: Kind,
-    ) -> Result<Arc<Vec<u8>>, Fault> {
+    ) -> Result<Arc<Vec<u8>>, ObjectFault> {
         let (bytes, kind) = self.read(place, id)?;
         if kind != wanted {
-            return Err(Fault::Broken(format!("it is a {kind} where a {wanted} belongs")));
+            return Err(ObjectFault::Broken(format!("it is a {kind} where a {wanted} belongs")));
         }
         Ok(bytes)
     }
@@ -263,13 +267,13 @@ fn words(error: &gix::Error) -> String {
 }
 
 /// A gap for an object that cannot be read.
-pub(super) fn unreadable(kind: &str, id: &Id, path: &str, fault: &Fault) -> Gap {
+pub(super) fn unreadable(kind: &str, id: &Id, path: &str, fault: &ObjectFault) -> Gap {
     let at = if path.is_empty() { String::new() } else { format!(" ({path})") };
     let help = match fault {
-        Fault::Missing => {
+        ObjectFault::Missing => {
             "Fetch it from a whole clone with `git fetch --refetch --no-filter`, or audit a fresh full clone."
         }
-        Fault::Broken(_) => {
+        ObjectFault::Broken(_) => {
             "Run `git fsck` to see the damage, and audit a fresh full clone of the ledger."
         }
     };

@@ -7,12 +7,12 @@ use crate::model::{CommitInfo, FolderHistory, Gap, History, ObjectId, Version};
 
 use super::Id;
 use super::chain::{Chain, Link};
-use super::diff::{File, Slot, What, shown};
-use super::walk::Part;
+use super::diff::{HandoffFile, Slot, What, shown};
+use super::walk::PieceChanges;
 
 /// What a folder held from one place in the chain on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ledger) struct State {
+pub(in crate::ledger) struct FolderState {
     pub(in crate::ledger) at: u32,
     pub(in crate::ledger) brief: Slot,
     pub(in crate::ledger) timeline: Slot,
@@ -22,18 +22,18 @@ pub(in crate::ledger) struct State {
 /// The history of one tip, in a form that can be extended by newer commits.
 /// Places count from 0, the oldest commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::ledger) struct Record {
+pub(in crate::ledger) struct ScanRecord {
     pub(in crate::ledger) tip: Id,
     pub(in crate::ledger) walked: u32,
     /// The commits that states point to and the backdated ones, by place.
     pub(in crate::ledger) commits: Vec<(u32, CommitInfo)>,
     /// The folders by path.
-    pub(in crate::ledger) folders: Vec<(Vec<u8>, Vec<State>)>,
+    pub(in crate::ledger) folders: Vec<(Vec<u8>, Vec<FolderState>)>,
     pub(in crate::ledger) schemas: Vec<(u32, Slot)>,
     pub(in crate::ledger) settings: Vec<(u32, Slot)>,
 }
 
-impl Record {
+impl ScanRecord {
     /// The record of no commits.
     pub(in crate::ledger) fn new() -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Record {
     }
 
     /// Appends the commits of a chain and what they changed.
-    pub(in crate::ledger) fn extend(&mut self, chain: &Chain, parts: Vec<Part>) {
+    pub(in crate::ledger) fn extend(&mut self, chain: &Chain, parts: Vec<PieceChanges>) {
         let first = self.walked;
         let mut needed = vec![false; chain.links.len()];
         let place = |at: u32| usize::try_from(at - first).expect("a place in memory");
@@ -83,7 +83,7 @@ impl Record {
         });
     }
 
-    fn apply(&mut self, parts: Vec<Part>, mut needed: impl FnMut(u32)) {
+    fn apply(&mut self, parts: Vec<PieceChanges>, mut needed: impl FnMut(u32)) {
         let sorted = self.folders.len();
         let mut added: HashMap<Vec<u8>, usize> = HashMap::new();
         for part in parts {
@@ -224,21 +224,21 @@ impl Record {
     }
 }
 
-fn set(states: &mut Vec<State>, at: u32, file: File, slot: Slot) {
-    let mut state = states.last().copied().unwrap_or(State {
+fn set(states: &mut Vec<FolderState>, at: u32, file: HandoffFile, slot: Slot) {
+    let mut state = states.last().copied().unwrap_or(FolderState {
         at,
         brief: Slot::Absent,
         timeline: Slot::Absent,
         sources: Slot::Absent,
     });
     match file {
-        File::Brief => state.brief = slot,
-        File::Timeline => state.timeline = slot,
-        File::Sources => state.sources = slot,
+        HandoffFile::Brief => state.brief = slot,
+        HandoffFile::Timeline => state.timeline = slot,
+        HandoffFile::Sources => state.sources = slot,
     }
     match states.last_mut() {
         Some(last) if last.at == at => *last = state,
-        _ => states.push(State { at, ..state }),
+        _ => states.push(FolderState { at, ..state }),
     }
 }
 

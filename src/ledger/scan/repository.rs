@@ -23,15 +23,15 @@ pub(in crate::ledger) struct Repository {
     pub(in crate::ledger) shallow: HashSet<Id>,
     /// Whether objects may be left on the remote (`--filter=blob:none`).
     pub(in crate::ledger) partial: bool,
-    pub(in crate::ledger) line: Line,
+    pub(in crate::ledger) line: ChosenParents,
 }
 
 /// The merges behind which a branch goes on along another parent than the
 /// first, and that parent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line(pub(in crate::ledger) HashMap<Id, Id>);
+pub struct ChosenParents(pub(in crate::ledger) HashMap<Id, Id>);
 
-impl Line {
+impl ChosenParents {
     /// Whether it is that of all first parents.
     #[must_use]
     pub fn is_plain(&self) -> bool {
@@ -58,12 +58,12 @@ impl Repository {
             graph: OnceCell::new(),
             shallow,
             partial,
-            line: Line::default(),
+            line: ChosenParents::default(),
         })
     }
 
     /// The same, read along a line.
-    pub(in crate::ledger) fn along(mut self, line: &Line) -> Self {
+    pub(in crate::ledger) fn along(mut self, line: &ChosenParents) -> Self {
         self.line = line.clone();
         self
     }

@@ -17,7 +17,7 @@ pub(super) enum Form {
 
 /// One entry of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(super) struct DirectoryEntry<'a> {
     pub(super) form: Form,
     pub(super) name: &'a [u8],
     pub(super) id: Id,
@@ -28,7 +28,7 @@ pub(super) struct Entry<'a> {
 pub(super) struct MalformedTree;
 
 /// Takes the first entry off a directory's bytes.
-pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Entry<'a>>, MalformedTree> {
+pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<DirectoryEntry<'a>>, MalformedTree> {
     let all = *bytes;
     if all.is_empty() {
         return Ok(None);
@@ -53,14 +53,14 @@ pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Entry<'a>>, Malfor
         0o100_000 => Form::File,
         _ => Form::Other,
     };
-    Ok(Some(Entry { form, name, id }))
+    Ok(Some(DirectoryEntry { form, name, id }))
 }
 
 /// The entry of this name, looked for from the start.
 pub(super) fn find<'a>(
     mut bytes: &'a [u8],
     name: &[u8],
-) -> Result<Option<Entry<'a>>, MalformedTree> {
+) -> Result<Option<DirectoryEntry<'a>>, MalformedTree> {
     while let Some(entry) = take(&mut bytes)? {
         if entry.name == name {
             return Ok(Some(entry));
@@ -70,12 +70,13 @@ pub(super) fn find<'a>(
 }
 
 /// Git's order: a directory sorts as if its name ended in `/`.
-fn order(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
-    let end = |entry: &Entry<'_>| (entry.form == Form::Directory).then_some(b'/');
+fn order(a: &DirectoryEntry<'_>, b: &DirectoryEntry<'_>) -> Ordering {
+    let end = |entry: &DirectoryEntry<'_>| (entry.form == Form::Directory).then_some(b'/');
     let shared = a.name.len().min(b.name.len());
     a.name[..shared].cmp(&b.name[..shared]).then_with(|| {
-        let rest =
-            |entry: &Entry<'_>| entry.name.get(shared).copied().or(end(entry)).unwrap_or_default();
+        let rest = |entry: &DirectoryEntry<'_>| {
+            entry.name.get(shared).copied().or(end(entry)).unwrap_or_default()
+        };
         // Equal so far and one ends here: what follows decides, then length.
         rest(a).cmp(&rest(b)).then_with(|| a.name.len().cmp(&b.name.len()))
     })
@@ -86,7 +87,7 @@ fn order(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
 pub(super) fn compare<'a>(
     old: &'a [u8],
     new: &'a [u8],
-    mut differs: impl FnMut(Option<Entry<'a>>, Option<Entry<'a>>),
+    mut differs: impl FnMut(Option<DirectoryEntry<'a>>, Option<DirectoryEntry<'a>>),
 ) -> Result<(), MalformedTree> {
     let (mut old, mut new) = skip_equal_start(old, new)?;
     let tail = equal_tail(old, new);
@@ -179,7 +180,7 @@ mod tests {
 
     fn differences(old: &[u8], new: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
-        let show = |e: Option<Entry<'_>>| {
+        let show = |e: Option<DirectoryEntry<'_>>| {
             e.map_or("-".to_owned(), |e| format!("{}{}", String::from_utf8_lossy(e.name), e.id[0]))
         };
         compare(old, new, |a, b| found.push(format!("{}>{}", show(a), show(b)))).expect("sound");

@@ -10,7 +10,7 @@ use crate::model::Gap;
 
 use super::Id;
 use super::chain::{Chain, Link};
-use super::diff::{Change, Differ};
+use super::diff::{Differ, TreeChange};
 use super::objects::Objects;
 
 /// A piece of the chain: large enough that the bases which two pieces decode
@@ -24,9 +24,9 @@ const MOST_THREADS: usize = 4;
 const READER_BYTES: usize = 24 << 20;
 
 /// What the commits of one piece changed.
-pub(in crate::ledger) struct Part {
+pub(in crate::ledger) struct PieceChanges {
     /// The changes, newest first.
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<TreeChange>,
     /// The folders' paths by the number in the changes.
     pub(super) folders: Vec<Vec<u8>>,
     gaps: Vec<(Id, Gap)>,
@@ -40,7 +40,7 @@ pub(in crate::ledger) fn compare(
     prefix: &str,
     first: u32,
     progress: &dyn Fn(usize),
-) -> (Vec<Part>, Vec<Gap>) {
+) -> (Vec<PieceChanges>, Vec<Gap>) {
     let links = &chain.links;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let length = links.len().div_ceil(cores.min(MOST_THREADS)).clamp(SMALLEST_PIECE, PIECE);
@@ -48,7 +48,7 @@ pub(in crate::ledger) fn compare(
     let threads = cores.min(MOST_THREADS).min(pieces.max(1));
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
-    let mut parts: Vec<Option<Part>> = (0..pieces).map(|_| None).collect();
+    let mut parts: Vec<Option<PieceChanges>> = (0..pieces).map(|_| None).collect();
     std::thread::scope(|scope| {
         let (send, receive) = mpsc::channel();
         for _ in 0..threads {
@@ -99,7 +99,7 @@ fn compare_piece(
     first: u32,
     range: Range<usize>,
     done: &AtomicUsize,
-) -> Part {
+) -> PieceChanges {
     let mut differ = Differ::new(objects.reader(READER_BYTES), prefix);
     for at in range.rev() {
         let link = &chain.links[at];
@@ -110,5 +110,5 @@ fn compare_piece(
         differ.compare(place, &link.tree, parent.map(|parent| &parent.tree));
         done.fetch_add(1, Ordering::Relaxed);
     }
-    Part { changes: differ.changes, folders: differ.folders, gaps: differ.gaps }
+    PieceChanges { changes: differ.changes, folders: differ.folders, gaps: differ.gaps }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::deals::{Linked, Sets, data, linked, width};
 use super::measured::{
-    Chart, FirstPass, Grouping, QuestionRow, TimeRow, chart, first_pass, groupings, questions,
+    Chart, FirstPassShare, Grouping, QuestionRow, TimeRow, chart, first_pass, groupings, questions,
     returns, times,
 };
 use super::{Shell, render};
@@ -287,7 +287,7 @@ struct AuditPage {
     rules: Vec<RuleRow>,
     chart: Option<Chart>,
     times: Vec<TimeRow>,
-    first_pass: Option<FirstPass>,
+    first_pass: Option<FirstPassShare>,
     questions: Vec<QuestionRow>,
     returns: Vec<Linked>,
     groupings: Vec<Grouping>,

@@ -282,7 +282,7 @@ pub(super) struct TimeRow {
 }
 
 #[derive(Serialize)]
-pub(super) struct FirstPass {
+pub(super) struct FirstPassShare {
     percent: String,
     not: String,
 }
@@ -298,11 +298,13 @@ pub(super) struct QuestionRow {
 }
 
 /// How many briefs were complete when they were delivered.
-pub(super) fn first_pass(report: &AuditReport, sets: &mut Sets<'_>) -> Option<FirstPass> {
+pub(super) fn first_pass(report: &AuditReport, sets: &mut Sets<'_>) -> Option<FirstPassShare> {
     let share = &report.metrics.first_pass_complete;
     sets.link("incomplete", "incomplete when delivered", &share.not);
-    (share.of > 0)
-        .then(|| FirstPass { percent: percent_or_dash(share), not: thousands(share.not.len()) })
+    (share.of > 0).then(|| FirstPassShare {
+        percent: percent_or_dash(share),
+        not: thousands(share.not.len()),
+    })
 }
 
 pub(super) fn times(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<TimeRow> {

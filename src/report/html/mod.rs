@@ -73,12 +73,12 @@ struct ValidatePage {
     shell: Shell,
     checked: String,
     tally: String,
-    severities: Vec<Level>,
+    severities: Vec<SeverityCount>,
     findings: Vec<FindingLine>,
 }
 
 #[derive(Serialize)]
-struct Level {
+struct SeverityCount {
     name: &'static str,
     count: String,
 }
@@ -108,8 +108,10 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
         .filter_map(|severity| {
             let all = report.findings().iter();
             let number = all.filter(|finding| finding.severity == severity).count();
-            (number > 0)
-                .then(|| Level { name: severity.as_str(), count: count(number, severity.as_str()) })
+            (number > 0).then(|| SeverityCount {
+                name: severity.as_str(),
+                count: count(number, severity.as_str()),
+            })
         })
         .collect();
     let page = ValidatePage {

@@ -68,7 +68,7 @@ struct OpenPromise {
 
 /// Answers that one person gave on one day.
 #[derive(Debug, Serialize)]
-struct Confirmed {
+struct AnswersOfDay {
     answers: Vec<String>,
     by: String,
     on: Option<String>,
@@ -105,7 +105,7 @@ pub(super) struct LinkView {
     deal_url: Option<String>,
     written_reason: String,
     brief: String,
-    confirmed: Vec<Confirmed>,
+    confirmed: Vec<AnswersOfDay>,
 }
 
 impl LinkView {
@@ -217,8 +217,8 @@ impl LinkView {
 }
 
 /// What people answered themselves, which no CRM and no document says.
-fn confirmed(context: &Context, stored: &Stored) -> Result<Vec<Confirmed>, WorkflowError> {
-    let mut found: Vec<Confirmed> = Vec::new();
+fn confirmed(context: &Context, stored: &Stored) -> Result<Vec<AnswersOfDay>, WorkflowError> {
+    let mut found: Vec<AnswersOfDay> = Vec::new();
     let outline = context.schema.outline();
     for answer in confirmed_answers(context, stored)? {
         if outline.field(&answer.pointer).is_none() {
@@ -236,7 +236,7 @@ fn confirmed(context: &Context, stored: &Stored) -> Result<Vec<Confirmed>, Workf
             .map(|at| at.with_timezone(&context.config.timezone).format("%-d %B %Y").to_string());
         match found.iter_mut().find(|it| it.by == by && it.on == on) {
             Some(known) => known.answers.push(label),
-            None => found.push(Confirmed { answers: vec![label], by, on }),
+            None => found.push(AnswersOfDay { answers: vec![label], by, on }),
         }
     }
     Ok(found)

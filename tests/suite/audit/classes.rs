@@ -302,7 +302,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
             query: None,
             rows: 1,
             sha256: String::new(),
-            remarks: vec![],
+            remarks: handoff::model::Remarks::default(),
             undated_help: None,
         },
         deals: handoff::model::Evidence::complete(world.deals.clone()),

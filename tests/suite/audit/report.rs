@@ -303,7 +303,7 @@ fn several_ledgers_are_one_audit() {
             query: None,
             rows: 2,
             sha256: "00".repeat(32),
-            remarks: vec![],
+            remarks: handoff::model::Remarks::default(),
             undated_help: None,
         },
         deals: handoff::model::Evidence::complete(vec![won_deal("1"), won_deal("2")]),

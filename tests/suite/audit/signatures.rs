@@ -253,7 +253,7 @@ fn only_deals_that_were_not_read_are_asked_for() {
             query: None,
             rows: 1,
             sha256: String::new(),
-            remarks: Vec::new(),
+            remarks: handoff::model::Remarks::default(),
             undated_help: None,
         },
         deals: handoff::model::Evidence::complete(world.deals.clone()),

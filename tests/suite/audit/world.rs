@@ -12,7 +12,7 @@ use handoff::audit::{
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::model::{
     CommitInfo, CrmName, Deal, DealId, DocumentId, Evidence, FolderHistory, Gap, History, Key,
-    Money, ObjectId, Outcome, Person, Population, ProviderName, Source, Version, Window,
+    Money, ObjectId, Outcome, Person, Population, ProviderName, Remarks, Source, Version, Window,
 };
 use handoff::time::HumanDuration;
 
@@ -318,7 +318,7 @@ impl World {
                 query: None,
                 rows: self.deals.len(),
                 sha256: "00".repeat(32),
-                remarks: Vec::new(),
+                remarks: Remarks::default(),
                 undated_help: None,
             },
             deals: Evidence::new(self.deals.clone(), self.population_gaps.clone()),

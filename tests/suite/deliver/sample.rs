@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, Utc};
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::deliver::{DeliverConfig, Handoff, Missing, Sink, SinkContext, Templates, build};
 use handoff::model::{Key, Secrets, TaskBody};
-use handoff::settings::Problem;
+use handoff::settings::ConfigProblem;
 use serde_json::{Value, json};
 
 /// All that customer text could try, for one field.
@@ -97,7 +97,7 @@ pub(crate) fn secrets(values: &[(&str, &str)]) -> Secrets {
 }
 
 /// A `deliver:` section; JSON is YAML.
-pub(crate) fn deliver_config(section: &Value) -> Result<DeliverConfig, Vec<Problem>> {
+pub(crate) fn deliver_config(section: &Value) -> Result<DeliverConfig, Vec<ConfigProblem>> {
     let node = handoff::yaml::read(section.to_string().as_bytes()).expect("YAML");
     DeliverConfig::read(&node)
 }

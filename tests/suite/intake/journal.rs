@@ -297,7 +297,7 @@ fn what_a_later_version_wrote_is_kept_for_it() {
 fn a_long_event_and_one_that_is_no_text_come_back_as_they_were() {
     let (folder, spool) = spool();
     let mut long = event("long");
-    long.body = handoff::intake::Body::new(vec![b'"'; 3 * 1024 * 1024]);
+    long.body = handoff::intake::EventBody::new(vec![b'"'; 3 * 1024 * 1024]);
     spool.put_all(&[event("a"), long.clone(), event("b")]);
     assert_eq!(spool.find(long.name().as_str()).unwrap().envelope, Ok(long.clone()));
     let claimed = spool.claim(now(), 10).unwrap();

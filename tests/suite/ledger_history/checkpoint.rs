@@ -1,7 +1,7 @@
 //! Checkpoints: written, listed, kept from collection, and not to be faked.
 
 use chrono::{DateTime, Utc};
-use handoff::ledger::Line;
+use handoff::ledger::ChosenParents;
 use handoff::ledger::blobs::Blobs;
 use handoff::ledger::checkpoint::{
     CheckpointFacts, Containment, find_containment, is_contained, list_checkpoints,
@@ -74,8 +74,8 @@ fn what_a_checkpoint_saw_survives_a_rewrite_and_the_collector() {
     repo.import(&stream.bytes);
     repo.git(&["update-ref", "refs/heads/main", "refs/heads/rewritten"]);
     repo.git(&["-c", "gc.pruneExpire=now", "gc", "-q"]);
-    let found =
-        find_containment(repo.path(), &Line::default(), tip, repo.id("main")).expect("reads");
+    let found = find_containment(repo.path(), &ChosenParents::default(), tip, repo.id("main"))
+        .expect("reads");
     assert_eq!(found, Containment::Gone);
     let [kept] = &list_checkpoints(repo.path()).expect("lists").found[..] else { panic!("one") };
     let evidence = repo.id(&format!("{}:{}", kept.facts.tip, String::from_utf8_lossy(A)));
@@ -92,7 +92,7 @@ fn a_history_hidden_behind_a_merge_is_told_apart() {
     stream.commit("main", 2_000, &[other, old]);
     let repo = Repo::imported(&stream.bytes);
     let (tip, head) = (repo.id("old"), repo.id("main"));
-    let found = find_containment(repo.path(), &Line::default(), tip, head).expect("reads");
+    let found = find_containment(repo.path(), &ChosenParents::default(), tip, head).expect("reads");
     assert_eq!(found, Containment::BehindMerge(head));
     assert!(!is_contained(repo.path(), tip, head).expect("reads"));
 }

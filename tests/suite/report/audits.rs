@@ -319,7 +319,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
                 kind: "file".to_owned(),
                 location: "deals.csv".to_owned(),
                 query: Some("stage == 'Closed Won'".to_owned()),
-                remarks: vec!["dates have no zone and were taken as UTC".to_owned()],
+                remarks: vec!["dates have no zone and were taken as UTC".to_owned()].into(),
             },
             sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
             rows: rows.len() * 3,
@@ -446,7 +446,7 @@ pub(crate) fn hostile() -> AuditReport {
         .collect();
     report.population.source.location.clone_from(&text);
     report.population.source.query = Some(text.clone());
-    report.population.source.remarks = texts.clone();
+    report.population.source.remarks = texts.clone().into();
     report.population.exclusions[0].reason.clone_from(&text);
     report.orphans[0].customer = Some(text.clone());
     report.orphans[0].brief.clone_from(&text);

@@ -1,11 +1,14 @@
 //! Tables of other commands.
 
 use handoff::report::Options;
-use handoff::report::table::{Column, Table};
+use handoff::report::table::{Table, TableColumn};
 
 fn table() -> Table {
-    let mut table =
-        Table::new([Column::text("Key"), Column::number("Days"), Column::text("Customer")]);
+    let mut table = Table::new([
+        TableColumn::text("Key"),
+        TableColumn::number("Days"),
+        TableColumn::text("Customer"),
+    ]);
     table.row(["hubspot-1", "3", "Acme Corp"]);
     table.row(["hubspot-22", "1,204", "株式会社 \u{1b}[31mred\u{202E}"]);
     table.row(["::error::x", "", "a\n\nb ##[group]c"]);
@@ -21,7 +24,7 @@ fn elsewhere_each_row_is_one_whole_line() {
     assert_eq!(text.lines().count(), 5);
     assert!(text.contains(wide.trim()));
     // One long cell moves its own row alone.
-    let mut table = Table::new([Column::text("Customer"), Column::whole("Key")]);
+    let mut table = Table::new([TableColumn::text("Customer"), TableColumn::whole("Key")]);
     table.row([wide.trim(), "hubspot-1"]);
     table.row(["Acme Corp", "hubspot-2"]);
     assert!(table.render(&Options::default()).ends_with("\nAcme Corp  hubspot-2\n"));
@@ -42,10 +45,10 @@ fn on_a_terminal_it_fits_the_width() {
 #[test]
 fn on_a_narrow_terminal_each_row_is_a_paragraph_with_whole_words() {
     let mut table = Table::new([
-        Column::whole("Handoff"),
-        Column::text("Customer"),
-        Column::text("State"),
-        Column::number("Missing"),
+        TableColumn::whole("Handoff"),
+        TableColumn::text("Customer"),
+        TableColumn::text("State"),
+        TableColumn::number("Missing"),
     ]);
     table.row(["hubspot-9876543212", "Brightwater Logistics", "returned to the rep", "5"]);
     table.row(["hubspot-9876543211", "Northwind Robotics", "", "0"]);
@@ -69,7 +72,7 @@ fn on_a_narrow_terminal_each_row_is_a_paragraph_with_whole_words() {
 
 #[test]
 fn an_empty_table_has_its_titles() {
-    let table = Table::new([Column::text("Key")]);
+    let table = Table::new([TableColumn::text("Key")]);
     assert!(table.is_empty());
     assert_eq!(table.render(&Options::default()), "KEY\n");
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use super::known::KnownNames;
 use super::own::Own;
-use super::segment::{self, Events, Group, Segment};
+use super::segment::{self, EventGroup, Segment, SegmentEvents};
 use super::spool::{JOURNAL, Spool};
 use crate::disk::FileLock;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
@@ -30,14 +30,14 @@ const READ_AT_ONCE: u64 = 2 * 1024 * 1024;
 
 /// An event as it is appended.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct JournalRecord {
     name: EventName,
     state: EventState,
     due: SystemTime,
     content: Vec<u8>,
 }
 
-impl Record {
+impl JournalRecord {
     pub(super) fn of(envelope: &Envelope) -> Self {
         Self {
             name: envelope.name(),
@@ -61,10 +61,10 @@ impl Spool {
     /// of those that were not there before. Two processes that put the same
     /// event at the same moment may both store it; it gets one file.
     pub fn put_all(&self, envelopes: &[Envelope]) -> Vec<Result<Put, InboxError>> {
-        self.put_records(&envelopes.iter().map(Record::of).collect::<Vec<_>>())
+        self.put_records(&envelopes.iter().map(JournalRecord::of).collect::<Vec<_>>())
     }
 
-    pub(super) fn put_records(&self, records: &[Record]) -> Vec<Result<Put, InboxError>> {
+    pub(super) fn put_records(&self, records: &[JournalRecord]) -> Vec<Result<Put, InboxError>> {
         match self.make_room() {
             Ok(()) => self.store(records),
             Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
@@ -73,7 +73,10 @@ impl Spool {
 
     /// Puts events in where nothing has to be made, or listed, before; else
     /// nothing is done.
-    pub(super) fn put_at_once(&self, records: &[Record]) -> Option<Vec<Result<Put, InboxError>>> {
+    pub(super) fn put_at_once(
+        &self,
+        records: &[JournalRecord],
+    ) -> Option<Vec<Result<Put, InboxError>>> {
         fs::metadata(self.folder(EventState::New)).ok()?;
         let mut own = self.own();
         let is_free = !own.has_others(&self.journal()).ok()?
@@ -83,7 +86,7 @@ impl Spool {
         is_free.then(|| self.store(records))
     }
 
-    fn store(&self, records: &[Record]) -> Vec<Result<Put, InboxError>> {
+    fn store(&self, records: &[JournalRecord]) -> Vec<Result<Put, InboxError>> {
         let refused = |error: InboxError| records.iter().map(|_| Err(error.clone())).collect();
         // Held while it is looked: what has its file is forgotten here afterwards.
         let mut own = self.own();
@@ -99,7 +102,7 @@ impl Spool {
             states.filter_map(|(name, state)| Some((name, state?))).collect();
         let mut first: BTreeMap<&EventName, usize> = BTreeMap::new();
         let room = records.iter().map(|record| record.content.len()).sum();
-        let (mut group, mut fresh) = (Group::with_room(records.len(), room), Vec::new());
+        let (mut group, mut fresh) = (EventGroup::with_room(records.len(), room), Vec::new());
         let mut results: Vec<Result<Put, InboxError>> = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
             if first.contains_key(&record.name) {
@@ -145,7 +148,7 @@ impl Spool {
         results
     }
 
-    fn append(&self, own: &mut Own, group: Group) -> Result<(), InboxError> {
+    fn append(&self, own: &mut Own, group: EventGroup) -> Result<(), InboxError> {
         let folder = self.journal();
         let active = own.active(&folder).map_err(InboxError::io("making a segment in", &folder))?;
         let path = active.path.clone();
@@ -255,7 +258,7 @@ impl Spool {
             taken => taken.map_err(failed("opening", path))?,
         };
         let mut events =
-            Events::unmade(path, abandoned.is_none()).map_err(failed("reading", path))?;
+            SegmentEvents::unmade(path, abandoned.is_none()).map_err(failed("reading", path))?;
         let (mut group, mut unreadable, mut count) = (Vec::new(), None, 0_usize);
         loop {
             let next = events.next().map(|(content, _)| Envelope::parse(content));
@@ -303,7 +306,7 @@ impl Spool {
         let damaged = |why: String| InboxError::Damaged { place: path.display().to_string(), why };
         let (mut envelopes, mut end, mut is_whole) = (Vec::new(), from, false);
         for to in [to.min(from + READ_AT_ONCE), to] {
-            let events = Events::between(&path, from, to);
+            let events = SegmentEvents::between(&path, from, to);
             if events.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
                 // Somebody removed it: the others go on, and what comes again is taken.
                 let mut own = self.own();
@@ -365,12 +368,12 @@ impl Spool {
         if own.unmade.values().any(|(state, _)| states.contains(state)) {
             for segment in own.segments.iter().filter(|segment| !segment.is_made()) {
                 let (from, to) = (segment.made, segment.written);
-                parts.push((segment.path.clone(), Events::between(&segment.path, from, to)));
+                parts.push((segment.path.clone(), SegmentEvents::between(&segment.path, from, to)));
             }
         }
         drop(own);
         for path in self.others()? {
-            let events = Events::unmade(&path, false);
+            let events = SegmentEvents::unmade(&path, false);
             parts.push((path, events));
         }
         let mut found = Vec::new();
@@ -483,7 +486,7 @@ mod tests {
     fn what_needs_something_made_before_is_not_put_in_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path()).unwrap();
-        let at_once = |id: &str| spool.put_at_once(&[Record::of(&event(id))])?.pop();
+        let at_once = |id: &str| spool.put_at_once(&[JournalRecord::of(&event(id))])?.pop();
         assert_eq!(at_once("z"), None, "what is there has to be listed");
         assert_eq!(spool.put(&event("z")).unwrap(), Put::Stored);
         assert_eq!(at_once("a"), Some(Ok(Put::Stored)));

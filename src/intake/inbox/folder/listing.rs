@@ -12,7 +12,7 @@ use super::spool::Spool;
 use super::worker_claims;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{InboxCounts, Listed, choose};
+use crate::intake::inbox::port::{InboxCounts, ListedEvent, choose};
 
 impl Spool {
     /// Counts the events.
@@ -49,7 +49,7 @@ impl Spool {
     ///
     /// # Errors
     /// When a folder cannot be read. A file that cannot be read is in the list.
-    pub fn list(&self, states: &[EventState]) -> Result<Vec<Listed>, InboxError> {
+    pub fn list(&self, states: &[EventState]) -> Result<Vec<ListedEvent>, InboxError> {
         let unmade = self.unmade(states)?;
         let mut listed = Vec::new();
         for state in states {
@@ -58,7 +58,7 @@ impl Spool {
                     match Self::read(&folder.join(name.file())) {
                         // It moved on while it was being listed.
                         Err(InboxError::Io { path, .. }) if !path.exists() => {}
-                        envelope => listed.push(Listed { name, state: *state, envelope }),
+                        envelope => listed.push(ListedEvent { name, state: *state, envelope }),
                     }
                 }
             }
@@ -72,10 +72,10 @@ impl Spool {
             // Its file may have been made, and have moved on, while the folders were read.
             let state = self.state_of(&name)?.unwrap_or(envelope.first_state());
             if states.contains(&state) {
-                listed.push(Listed { name, state, envelope: Ok(envelope) });
+                listed.push(ListedEvent { name, state, envelope: Ok(envelope) });
             }
         }
-        Listed::sort(&mut listed);
+        ListedEvent::sort(&mut listed);
         Ok(listed)
     }
 
@@ -83,7 +83,7 @@ impl Spool {
     ///
     /// # Errors
     /// When there is none, or more than one.
-    pub fn find(&self, id: &str) -> Result<Listed, InboxError> {
+    pub fn find(&self, id: &str) -> Result<ListedEvent, InboxError> {
         let unmade = self.unmade(&EventState::ALL)?;
         let (mut events, mut folders) = (Vec::new(), Vec::new());
         for state in EventState::ALL {
@@ -98,7 +98,7 @@ impl Spool {
         events.extend(unmade.iter().map(|it| (it.name(), it.first_state())));
         let (name, state) = choose(id, events)?;
         if let Some(envelope) = unmade.into_iter().find(|it| it.name() == name) {
-            return Ok(Listed { envelope: Ok(envelope), name, state });
+            return Ok(ListedEvent { envelope: Ok(envelope), name, state });
         }
         let file = name.file();
         let path = folders
@@ -107,7 +107,7 @@ impl Spool {
             .map(|(_, folder)| folder.join(&file))
             .find(|path| path.exists())
             .unwrap_or_else(|| self.file(state, &name));
-        Ok(Listed { envelope: Self::read(&path), name, state })
+        Ok(ListedEvent { envelope: Self::read(&path), name, state })
     }
 
     /// The names in a state, with the times of their files.

@@ -41,9 +41,9 @@ const BLOCK: u64 = 4096;
 
 /// Events that are written together.
 #[derive(Debug)]
-pub(super) struct Group(Vec<u8>);
+pub(super) struct EventGroup(Vec<u8>);
 
-impl Group {
+impl EventGroup {
     /// An empty one, with room for so many events of so many bytes.
     pub(super) fn with_room(events: usize, bytes: usize) -> Self {
         let mut group = Vec::with_capacity(PLACE + events * HEADER + bytes);
@@ -133,7 +133,7 @@ impl Segment {
     /// nothing of the group counts, and where that cannot be made sure the
     /// segment is closed: after a sync that failed nobody knows what the disk
     /// has of it.
-    pub(super) fn append(&mut self, group: Group) -> io::Result<()> {
+    pub(super) fn append(&mut self, group: EventGroup) -> io::Result<()> {
         let before = self.written;
         self.write(group.into_bytes(self.synced))?;
         if let Err(error) = self.file.sync_data() {
@@ -206,7 +206,7 @@ impl Segment {
 
 /// The events of a segment, as they are read one after another.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(super) struct SegmentEvents {
     bytes: Vec<u8>,
     /// Where in the file `bytes` begins.
     start: u64,
@@ -219,7 +219,7 @@ pub(super) struct Events {
     pub(super) is_damaged: bool,
 }
 
-impl Events {
+impl SegmentEvents {
     /// Reads a part of a segment.
     pub(super) fn between(path: &Path, from: u64, to: u64) -> io::Result<Self> {
         let mut file = File::open(path)?;

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::journal::Record;
+use super::journal::JournalRecord;
 use super::spool::Spool;
 use super::writer::SpoolWriter;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, Inbox, InboxCounts, Listed, Put};
+use crate::intake::inbox::port::{Claimed, Inbox, InboxCounts, ListedEvent, Put};
 use crate::model::DocumentKind;
 
 /// An inbox that is a folder.
@@ -58,7 +58,7 @@ impl Inbox for FolderInbox {
     }
 
     async fn put(&self, envelope: Envelope) -> Result<Put, InboxError> {
-        let record = Record::of(&envelope);
+        let record = JournalRecord::of(&envelope);
         drop(envelope);
         self.writer.put(record).await
     }
@@ -103,12 +103,12 @@ impl Inbox for FolderInbox {
         &self,
         states: &[EventState],
         _now: DateTime<Utc>,
-    ) -> Result<Vec<Listed>, InboxError> {
+    ) -> Result<Vec<ListedEvent>, InboxError> {
         let states = states.to_vec();
         self.aside(move |spool| spool.list(&states)).await
     }
 
-    async fn find(&self, id: &str, _now: DateTime<Utc>) -> Result<Listed, InboxError> {
+    async fn find(&self, id: &str, _now: DateTime<Utc>) -> Result<ListedEvent, InboxError> {
         let id = id.to_owned();
         self.aside(move |spool| spool.find(&id)).await
     }

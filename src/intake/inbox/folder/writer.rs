@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use super::journal::Record;
+use super::journal::JournalRecord;
 use super::spool::Spool;
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::Put;
@@ -45,18 +45,18 @@ pub(super) struct SpoolWriter {
 #[derive(Debug)]
 struct WriteQueue {
     spool: Arc<Spool>,
-    line: Mutex<Line>,
+    line: Mutex<QueuedRecords>,
     /// It is the thread's turn, or the end.
     turn: Condvar,
     stored: Arc<Notify>,
 }
 
 #[derive(Debug)]
-struct Line {
-    records: Vec<Record>,
+struct QueuedRecords {
+    records: Vec<JournalRecord>,
     /// As many as records.
     answers: Vec<Answer>,
-    writer: Writer,
+    writer: WrittenBy,
     /// Whether the disk was when it was last waited for.
     is_quick: bool,
     /// How many came one by one before.
@@ -69,7 +69,7 @@ struct Line {
 
 /// Who writes what is in line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writer {
+enum WrittenBy {
     Nobody,
     /// Whoever has the [`Turn`].
     Turn,
@@ -83,10 +83,10 @@ impl SpoolWriter {
     /// When the system gives no thread.
     pub(super) fn start(spool: &Arc<Spool>) -> std::io::Result<Self> {
         let (came, has_come) = sync_channel(1);
-        let line = Line {
+        let line = QueuedRecords {
             records: Vec::new(),
             answers: Vec::new(),
-            writer: Writer::Nobody,
+            writer: WrittenBy::Nobody,
             is_quick: false,
             alone: 0,
             runtime: None,
@@ -110,7 +110,7 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// When it is not.
-    pub(super) async fn put(&self, record: Record) -> Result<Put, InboxError> {
+    pub(super) async fn put(&self, record: JournalRecord) -> Result<Put, InboxError> {
         let result = match self.queue.put_alone(record) {
             Ok(put) => return put,
             Err(record) => self.queue.line_up(record),
@@ -125,19 +125,22 @@ impl SpoolWriter {
 }
 
 impl WriteQueue {
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, QueuedRecords> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts one event in where the last ones came alone and the disk is quick;
     /// else gives it back.
-    fn put_alone(self: &Arc<Self>, record: Record) -> Result<Result<Put, InboxError>, Record> {
+    fn put_alone(
+        self: &Arc<Self>,
+        record: JournalRecord,
+    ) -> Result<Result<Put, InboxError>, JournalRecord> {
         let mut line = self.line();
-        let is_free = line.writer == Writer::Nobody && line.came.is_some();
+        let is_free = line.writer == WrittenBy::Nobody && line.came.is_some();
         if !is_free || !line.is_quick || line.alone < ALONE {
             return Err(record);
         }
-        line.writer = Writer::Turn;
+        line.writer = WrittenBy::Turn;
         drop(line);
         let turn = Turn(Arc::clone(self));
         let put = self.timed(|| self.spool.put_at_once(std::slice::from_ref(&record)));
@@ -148,14 +151,17 @@ impl WriteQueue {
     }
 
     /// Puts one event in line; gives where its answer comes.
-    fn line_up(self: &Arc<Self>, record: Record) -> oneshot::Receiver<Result<Put, InboxError>> {
+    fn line_up(
+        self: &Arc<Self>,
+        record: JournalRecord,
+    ) -> oneshot::Receiver<Result<Put, InboxError>> {
         let (answer, result) = oneshot::channel();
         let mut line = self.line();
         if line.came.is_some() {
             line.records.push(record);
             line.answers.push(answer);
-            if line.writer == Writer::Nobody {
-                line.writer = Writer::Turn;
+            if line.writer == WrittenBy::Nobody {
+                line.writer = WrittenBy::Turn;
                 line.runtime = Handle::try_current().ok();
                 drop(line);
                 Turn(Arc::clone(self)).go_on();
@@ -188,9 +194,9 @@ impl WriteQueue {
     }
 }
 
-impl Line {
+impl QueuedRecords {
     /// The oldest that are made durable together.
-    fn next_batch(&mut self) -> Option<(Vec<Record>, Vec<Answer>)> {
+    fn next_batch(&mut self) -> Option<(Vec<JournalRecord>, Vec<Answer>)> {
         let count = self.records.len().min(BATCH);
         self.alone = match count {
             0 => return None,
@@ -240,9 +246,9 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut line = self.0.line();
-        line.writer = Writer::Nobody;
+        line.writer = WrittenBy::Nobody;
         if !line.records.is_empty() {
-            line.writer = Writer::Thread;
+            line.writer = WrittenBy::Thread;
             self.0.turn.notify_one();
         }
     }
@@ -263,14 +269,14 @@ fn write_in_thread(queue: &Arc<WriteQueue>) {
     let _end = End(queue);
     loop {
         let mut line = queue.line();
-        while line.writer != Writer::Thread && line.came.is_some() {
+        while line.writer != WrittenBy::Thread && line.came.is_some() {
             line = queue.turn.wait(line).unwrap_or_else(PoisonError::into_inner);
         }
         let Some((records, answers)) = line.next_batch() else {
             if line.came.is_none() {
                 return;
             }
-            line.writer = Writer::Nobody;
+            line.writer = WrittenBy::Nobody;
             continue;
         };
         drop(line);
@@ -278,7 +284,7 @@ fn write_in_thread(queue: &Arc<WriteQueue>) {
         queue.answer(answers, results);
         let mut line = queue.line();
         if line.came.is_some() {
-            line.writer = Writer::Turn;
+            line.writer = WrittenBy::Turn;
             drop(line);
             Turn(Arc::clone(queue)).go_on();
         }
@@ -337,10 +343,10 @@ mod tests {
     use chrono::DateTime;
     use tokio::runtime::Builder;
 
-    fn record(id: &str) -> Record {
+    fn record(id: &str) -> JournalRecord {
         let id = DeliveryId::of(&[id.as_bytes()]);
         let provider = ProviderName::new("pandadoc");
-        Record::of(&Envelope::new(provider, &id, None, DateTime::UNIX_EPOCH, b"{}".to_vec()))
+        JournalRecord::of(&Envelope::new(provider, &id, None, DateTime::UNIX_EPOCH, b"{}".to_vec()))
     }
 
     #[test]

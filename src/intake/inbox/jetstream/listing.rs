@@ -13,7 +13,7 @@ use super::queue::JetStreamInbox;
 use super::streams::Lane;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{InboxCounts, Listed, choose};
+use crate::intake::inbox::port::{InboxCounts, ListedEvent, choose};
 use crate::model::DocumentKind;
 
 /// So many messages are asked for at a time.
@@ -92,10 +92,10 @@ impl JetStreamInbox {
         &self,
         states: &[EventState],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Listed>, InboxError> {
+    ) -> Result<Vec<ListedEvent>, InboxError> {
         self.connected()?;
         // A queue may hold an event twice for a moment; the newer copy is shown.
-        let mut events: BTreeMap<(EventState, EventName), Listed> = BTreeMap::new();
+        let mut events: BTreeMap<(EventState, EventName), ListedEvent> = BTreeMap::new();
         for stream in self.streams.all() {
             let is_queue = std::ptr::eq(stream, &self.streams.queue);
             if !states.iter().any(|state| self.stream_of(*state, stream)) {
@@ -108,17 +108,21 @@ impl JetStreamInbox {
                 let state = self.state_of(stream, &message, handed_out, now);
                 if states.contains(&state) {
                     let envelope = StreamEvent { stream, message, state }.envelope();
-                    events.insert((state, name.clone()), Listed { name, state, envelope });
+                    events.insert((state, name.clone()), ListedEvent { name, state, envelope });
                 }
             }
         }
-        let mut listed: Vec<Listed> = events.into_values().collect();
-        Listed::sort(&mut listed);
+        let mut listed: Vec<ListedEvent> = events.into_values().collect();
+        ListedEvent::sort(&mut listed);
         Ok(listed)
     }
 
     /// The one event with this name or delivery id, or whose begins with it.
-    pub(super) async fn look_up(&self, id: &str, now: DateTime<Utc>) -> Result<Listed, InboxError> {
+    pub(super) async fn look_up(
+        &self,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<ListedEvent, InboxError> {
         self.connected()?;
         let mut events = Vec::new();
         for (stream, state) in [
@@ -134,7 +138,7 @@ impl JetStreamInbox {
         }
         let (name, _) = choose(id, events)?;
         let found = self.locate(&name, now).await?;
-        Ok(Listed { name, state: found.state, envelope: found.envelope() })
+        Ok(ListedEvent { name, state: found.state, envelope: found.envelope() })
     }
 
     /// Makes an event that failed, is held, or waits, due at once.

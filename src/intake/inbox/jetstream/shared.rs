@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::queue::JetStreamInbox;
 use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, Inbox, InboxCounts, Listed, Put};
+use crate::intake::inbox::port::{Claimed, Inbox, InboxCounts, ListedEvent, Put};
 use crate::model::DocumentKind;
 
 #[async_trait]
@@ -62,11 +62,11 @@ impl Inbox for JetStreamInbox {
         &self,
         states: &[EventState],
         now: DateTime<Utc>,
-    ) -> Result<Vec<Listed>, InboxError> {
+    ) -> Result<Vec<ListedEvent>, InboxError> {
         self.listed(states, now).await
     }
 
-    async fn find(&self, id: &str, now: DateTime<Utc>) -> Result<Listed, InboxError> {
+    async fn find(&self, id: &str, now: DateTime<Utc>) -> Result<ListedEvent, InboxError> {
         self.look_up(id, now).await
     }
 

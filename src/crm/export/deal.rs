@@ -1,7 +1,7 @@
 //! One row as a deal.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cell::{is_placeholder, without_controls};
 use super::load::Loaded;
-use super::outcome::{FileOutcome, OutcomeEvidence, Signs};
+use super::outcome::{FileOutcome, KnownOutcomes, OutcomeEvidence, Signs};
 use super::problem::Problem;
 use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
@@ -77,7 +77,7 @@ pub(super) enum RowOutcome {
 pub(super) struct Scratch {
     cursor: Cursor,
     pub(super) tally: Tally,
-    outcomes: Outcomes,
+    outcomes: KnownOutcomes,
     /// A won deal from before this is not among the newest.
     pub(super) since: Option<DateTime<Utc>>,
 }
@@ -93,23 +93,6 @@ const SAY: [Column; 8] = [
     Column::Stage,
     Column::Probability,
 ];
-
-fn signs_of(cells: [&str; 8]) -> Signs<'_> {
-    let [is_won, is_lost, is_closed, deleted, active, status, stage, probability] = cells;
-    Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability }
-}
-
-/// As many rows that differ are remembered.
-const OUTCOMES: usize = 1_024;
-
-/// Where deals stand by the cells that say so; a file has few such rows that
-/// differ.
-#[derive(Default)]
-struct Outcomes {
-    known: HashMap<String, (Outcome, OutcomeEvidence<'static>)>,
-    /// The cells of the row that is looked at, one behind the other.
-    cells: String,
-}
 
 /// Columns with the names under which they are kept.
 type NamedColumns<'a> = Vec<(usize, Vec<&'a str>)>;
@@ -201,7 +184,7 @@ impl Builder<'_> {
             }
         }
         let cells = SAY.map(|column| self.said(cursor, column));
-        let signs = signs_of(cells.each_ref().map(|cell| &**cell));
+        let signs = Signs::of(cells.each_ref().map(|cell| &**cell));
         let vendor = loaded.vendor;
         let others = self.other_cells(cursor, &cells);
         let stages = [signs.status, signs.stage].into_iter();
@@ -218,14 +201,13 @@ impl Builder<'_> {
             // A second column of the same use, which must not say something else.
             let mut texts = cells.each_ref().map(|cell| &**cell);
             texts[*at] = other;
-            let (also, why) = outcome::outcome(&signs_of(texts), &reading);
-            if also != outcome
-                && outcome == Outcome::Unknown
-                && evidence == OutcomeEvidence::Nothing
-            {
+            let (also, why) = outcome::outcome(&Signs::of(texts), &reading);
+            if also == outcome {
+                continue;
+            }
+            if outcome == Outcome::Unknown && evidence == OutcomeEvidence::Nothing {
                 (outcome, evidence) = (also, why);
-            } else if also != outcome && why != OutcomeEvidence::Nothing && outcome != Outcome::Gone
-            {
+            } else if why != OutcomeEvidence::Nothing && outcome != Outcome::Gone {
                 let said = (SAY[*at], &*cells[*at]);
                 outcome = Outcome::Unknown;
                 evidence = OutcomeEvidence::Contradiction(said, (SAY[*at], other));
@@ -724,78 +706,9 @@ impl Builder<'_> {
     }
 }
 
-impl Outcomes {
-    /// [`outcome::outcome`], which is found once for rows with the same cells. What
-    /// is said of one row's own cells is looked at each time.
-    fn find<'a>(
-        &mut self,
-        signs: &Signs<'a>,
-        reading: &FileOutcome<'_>,
-    ) -> (Outcome, OutcomeEvidence<'a>) {
-        let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } =
-            *signs;
-        let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
-        self.cells.clear();
-        for (at, cell) in ('a'..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
-            // Which one it is and how long tell apart what the texts alone would not.
-            let Some(length) = short(cell) else { return outcome::outcome(signs, reading) };
-            self.cells.push(at);
-            self.cells.push(length);
-            self.cells.push_str(cell);
-        }
-        if let Some(found) = self.known.get(&self.cells) {
-            return *found;
-        }
-        let (outcome, evidence) = outcome::outcome(signs, reading);
-        let of_any_row = match evidence {
-            OutcomeEvidence::Said => Some(OutcomeEvidence::Said),
-            OutcomeEvidence::Probability => Some(OutcomeEvidence::Probability),
-            OutcomeEvidence::Nothing => Some(OutcomeEvidence::Nothing),
-            OutcomeEvidence::Contradiction(..) | OutcomeEvidence::Unread(_) => None,
-        };
-        if let Some(evidence) = of_any_row.filter(|_| self.known.len() < OUTCOMES) {
-            self.known.insert(self.cells.clone(), (outcome, evidence));
-        }
-        (outcome, evidence)
-    }
-}
-
-/// The length of a cell as a letter, where it is short.
-fn short(cell: &str) -> Option<char> {
-    u8::try_from(cell.len()).ok().filter(u8::is_ascii).map(char::from)
-}
-
 /// A deal type as HubSpot's API has it: `New Business` is `newbusiness`.
 fn api_word(label: &str) -> Value {
     let word = label.to_lowercase().replace(' ', "");
     let known = matches!(word.as_str(), "newbusiness" | "existingbusiness");
     Value::String(if known { word } else { label.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outcome_is_the_same_remembered_as_found() {
-        let cells = ["", "true", "false", "Won", "Closed Won", "Lost", "Talks", "100", "x1", "1x"];
-        let reading = FileOutcome::default();
-        let (mut outcomes, mut seen) = (Outcomes::default(), HashSet::new());
-        for number in 0..100_000 {
-            // Two or three cells at places that differ, some of them very long.
-            let (mut said, mut rest) = ([""; 8], number);
-            for _ in 0..3 {
-                said[rest % 8] = cells[rest / 8 % cells.len()];
-                rest /= 8 * cells.len();
-            }
-            let long = said[6].repeat(if number % 7 == 0 { 30 } else { 1 });
-            said[6] = &long;
-            let signs = signs_of(said);
-            let found = outcome::outcome(&signs, &reading);
-            assert_eq!(outcomes.find(&signs, &reading), found, "{signs:?}");
-            assert_eq!(outcomes.find(&signs, &reading), found, "{signs:?}, again");
-            seen.insert(format!("{:?}", found.0));
-        }
-        assert!(outcomes.known.len() > 500 && seen.len() == 5, "{seen:?}");
-    }
 }

@@ -42,6 +42,67 @@ pub(super) struct Signs<'a> {
     pub(super) probability: &'a str,
 }
 
+impl<'a> Signs<'a> {
+    /// In the order of the columns that a deal's outcome is read from.
+    pub(super) fn of(cells: [&'a str; 8]) -> Self {
+        let [is_won, is_lost, is_closed, deleted, active, status, stage, probability] = cells;
+        Self { is_won, is_lost, is_closed, deleted, active, status, stage, probability }
+    }
+}
+
+/// As many rows that differ are remembered.
+const OUTCOMES: usize = 1_024;
+
+/// Where deals stand by the cells that say so; a file has few such rows that
+/// differ.
+#[derive(Default)]
+pub(super) struct KnownOutcomes {
+    known: HashMap<String, (Outcome, OutcomeEvidence<'static>)>,
+    /// The cells of the row that is looked at, one behind the other.
+    cells: String,
+}
+
+impl KnownOutcomes {
+    /// [`outcome()`], which is found once for rows with the same cells. What
+    /// is said of one row's own cells is looked at each time.
+    pub(super) fn find<'a>(
+        &mut self,
+        signs: &Signs<'a>,
+        reading: &FileOutcome<'_>,
+    ) -> (Outcome, OutcomeEvidence<'a>) {
+        let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } =
+            *signs;
+        let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
+        self.cells.clear();
+        for (at, cell) in ('a'..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            // Which one it is and how long tell apart what the texts alone would not.
+            let Some(length) = short(cell) else { return outcome(signs, reading) };
+            self.cells.push(at);
+            self.cells.push(length);
+            self.cells.push_str(cell);
+        }
+        if let Some(found) = self.known.get(&self.cells) {
+            return *found;
+        }
+        let (found, evidence) = outcome(signs, reading);
+        let of_any_row = match evidence {
+            OutcomeEvidence::Said => Some(OutcomeEvidence::Said),
+            OutcomeEvidence::Probability => Some(OutcomeEvidence::Probability),
+            OutcomeEvidence::Nothing => Some(OutcomeEvidence::Nothing),
+            OutcomeEvidence::Contradiction(..) | OutcomeEvidence::Unread(_) => None,
+        };
+        if let Some(evidence) = of_any_row.filter(|_| self.known.len() < OUTCOMES) {
+            self.known.insert(self.cells.clone(), (found, evidence));
+        }
+        (found, evidence)
+    }
+}
+
+/// The length of a cell as a letter, where it is short.
+fn short(cell: &str) -> Option<char> {
+    u8::try_from(cell.len()).ok().filter(u8::is_ascii).map(char::from)
+}
+
 /// What the file and its vendor say about all rows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FileOutcome<'a> {
@@ -641,5 +702,28 @@ mod tests {
         assert_eq!(scale(&["1.0", "0"]), Some(Scale::Part));
         assert_eq!(scale(&["1", "40"]), Some(Scale::Percent));
         assert_eq!(scale(&["1", "0"]), None);
+    }
+
+    #[test]
+    fn an_outcome_is_the_same_remembered_as_found() {
+        let cells = ["", "true", "false", "Won", "Closed Won", "Lost", "Talks", "100", "x1", "1x"];
+        let reading = FileOutcome::default();
+        let (mut outcomes, mut seen) = (KnownOutcomes::default(), HashSet::new());
+        for number in 0..100_000 {
+            // Two or three cells at places that differ, some of them very long.
+            let (mut said, mut rest) = ([""; 8], number);
+            for _ in 0..3 {
+                said[rest % 8] = cells[rest / 8 % cells.len()];
+                rest /= 8 * cells.len();
+            }
+            let long = said[6].repeat(if number % 7 == 0 { 30 } else { 1 });
+            said[6] = &long;
+            let signs = Signs::of(said);
+            let found = outcome(&signs, &reading);
+            assert_eq!(outcomes.find(&signs, &reading), found, "{signs:?}");
+            assert_eq!(outcomes.find(&signs, &reading), found, "{signs:?}, again");
+            seen.insert(format!("{:?}", found.0));
+        }
+        assert!(outcomes.known.len() > 500 && seen.len() == 5, "{seen:?}");
     }
 }

@@ -359,6 +359,30 @@ fn a_ledgers_own_template_is_safe_whatever_it_does() {
 }
 
 #[test]
+fn a_template_knows_where_in_a_loop_it_is() {
+    let brief = Brief::from_json(json!({"key": "csv-1"}));
+    for (inside, page) in [
+        ("{{ loop.index }}/{{ loop.length }} ", "1/3 2/3 3/3 "),
+        ("{{ loop.index0 }} ", "0 1 2 "),
+        ("{{ loop.revindex }}{{ loop.revindex0 }} ", "32 21 10 "),
+        ("{{ loop.first }} ", "true false false "),
+        ("{{ loop.last }} ", "false false true "),
+        ("{{ loop.previtem }}{{ x }}{{ loop.nextitem }} ", "ab abc bc "),
+        ("{{ loop.cycle('odd', 'even') }} ", "odd even odd "),
+        ("{% for y in 'd' %}{{ loop.depth }}{{ loop.depth0 }}{% endfor %} ", "21 21 21 "),
+        ("{{ loop.depth }} ", "1 1 1 "),
+        ("{{ loop.nothing }}.", "..."),
+    ] {
+        let template = format!("{{% for x in ['a', 'b', 'c'] %}}{inside}{{% endfor %}}");
+        assert_eq!(
+            render_with(Some(&template), &brief, Schema::shipped()),
+            format!("{page}\n"),
+            "{inside}"
+        );
+    }
+}
+
+#[test]
 fn a_companys_own_fields_are_on_the_page_under_their_titles() {
     let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).expect("JSON");
     document["properties"]["customer"]["properties"]["region"] =

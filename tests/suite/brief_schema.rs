@@ -164,6 +164,60 @@ fn a_companys_own_fields_are_checked_asked_for_and_put_in_order() {
 }
 
 #[test]
+fn each_limit_of_a_companys_schema_is_said_in_words() {
+    let any = json!({"type": ["string", "number", "array", "object", "boolean", "null"]});
+    for (limit, value, message) in [
+        (json!({"const": "gold"}), json!("tin"), "must be `gold`, and is \"tin\""),
+        (json!({"minItems": 2}), json!(["a"]), "needs at least 2 items"),
+        (json!({"maxItems": 1}), json!(["a", "b"]), "may have at most 1 items"),
+        (json!({"uniqueItems": true}), json!(["a", "a"]), "names something twice"),
+        (json!({"minLength": 3}), json!("ab"), "needs at least 3 characters"),
+        (json!({"maxLength": 3}), json!("abcd"), "may have at most 3 characters"),
+        (json!({"minimum": 5}), json!(4), "must be 5 or more, and is the number 4"),
+        (json!({"maximum": 5}), json!(6), "must be 5 or less, and is the number 6"),
+        (json!({"exclusiveMinimum": 5}), json!(5), "must be more than 5, and is the number 5"),
+        (json!({"exclusiveMaximum": 5}), json!(5), "must be less than 5, and is the number 5"),
+        (json!({"minProperties": 2}), json!({"a": 1}), "needs at least 2 fields"),
+        (json!({"maxProperties": 1}), json!({"a": 1, "b": 2}), "may have at most 1 fields"),
+        (json!({"not": {"type": "number"}}), json!(4), "`own.it`: "),
+        (
+            json!({"oneOf": [{"type": "number"}, {"minimum": 1}]}),
+            json!(4),
+            "fits more than one of the forms that the schema allows",
+        ),
+        (
+            json!({"type": "boolean", "examples": [true]}),
+            json!("perhaps"),
+            "must be `true` or `false`, and is \"perhaps\"",
+        ),
+        (json!({"type": "number", "examples": [4]}), json!("x"), "must be a number, and is \"x\""),
+    ] {
+        let schema = own(|document| {
+            let mut field = any.clone();
+            let all = field.as_object_mut().expect("fields");
+            all.extend(limit.as_object().expect("keywords").clone());
+            document["properties"]["own"] = json!({"type": "object", "properties": {"it": field}});
+        });
+        let with = |value: &Value| {
+            let mut json = sample("complete").into_json();
+            json["own"] = json!({"it": value});
+            Brief::from_json(json)
+        };
+        let violations = schema.check(&with(&value));
+        assert_eq!(violations.len(), 1, "{limit}: {violations:?}");
+        assert_eq!(violations[0].pointer, "/own/it", "{limit}");
+        assert!(violations[0].message.contains(message), "{limit}: {}", violations[0].message);
+        assert!(violations[0].message.starts_with("`own.it`"), "{}", violations[0].message);
+    }
+    let schema = own(|document| document["properties"]["own"] = json!(false));
+    let mut json = sample("complete").into_json();
+    json["own"] = json!("x");
+    let violations = schema.check(&Brief::from_json(json));
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(violations[0].message, "`own` is not allowed here");
+}
+
+#[test]
 fn a_schema_that_is_none_is_refused_with_its_place() {
     let compile = |source: &[u8]| Schema::compile(source).expect_err("refused");
     assert!(matches!(compile(b"{\n  \"a\": }"), SchemaError::Json { line: 2, .. }));

@@ -146,6 +146,24 @@ fn dates_are_read_as_they_are_written() {
             "2026-11-10T09:00:00Z",
         ),
         ("25.02.26", None, utc, "2026-02-25T00:00:00Z"),
+        ("２０２６－１１－２０　１４：３０", None, utc, "2026-11-20T14:30:00Z"),
+        ("２０．１１．２０２６", None, utc, "2026-11-20T00:00:00Z"),
+        ("2026-11-20 2 PM", None, utc, "2026-11-20T14:00:00Z"),
+        ("2026-11-20 12 am", None, utc, "2026-11-20T00:00:00Z"),
+        ("2026-11-20 13 PM", None, utc, "NotADate"),
+        ("2026-11-20 0:10 AM", None, utc, "NotADate"),
+        ("2026-11-20 14", None, utc, "NotADate"),
+        ("2026-11-20 24:00", None, utc, "2026-11-21T00:00:00Z"),
+        ("2026-11-20T24:00:00Z", None, utc, "2026-11-21T00:00:00Z"),
+        ("2026-11-20 24:00:30", None, utc, "NotADate"),
+        ("2026-11-20-24:00", None, utc, "NotADate"),
+        ("2026-11-20 15:00:10:20", None, utc, "NotADate"),
+        // With an offset only a day that is certain gives a moment.
+        ("20/11/2026 15:00 +01:00", None, utc, "2026-11-20T14:00:00Z"),
+        ("11/20/2026 15:00 +01:00", None, utc, "2026-11-20T14:00:00Z"),
+        ("05/05/2026 15:00 +01:00", None, utc, "2026-05-05T14:00:00Z"),
+        ("03/04/2026 15:00 +01:00", None, utc, "NotADate"),
+        ("03/12/2026 15:00 +01:00", None, utc, "NotADate"),
         ("4 p.m.", None, utc, "NotADate"),
         ("march", None, utc, "NotADate"),
         // Clocks go back (01:30 twice) and forward (02:30 never).
@@ -179,6 +197,8 @@ fn the_plain_form_is_read_as_the_long_way_reads_it() {
         "2026-11-10_09:15",
         "2026-11-10 9:15:00",
         "2026-11-1009:15",
+        "2026-11-10 09:15.30",
+        "2026-11-10 09:15-30",
         "2026-11-10 09:15 Z",
         "2026/11-10 09:15",
         "٢٠٢٦-11-10",
@@ -201,4 +221,16 @@ fn a_column_proves_its_order_or_does_not() {
     assert_eq!(proof(&["03/04/2026", "30/10/2026"]), Some(DateOrder::Dmy));
     assert_eq!(proof(&["03/04/2026", "11/12/2026"]), None);
     assert_eq!(proof(&["30/10/2026", "10/30/2026"]), None, "a mixed column proves nothing");
+    // The months have twelve, and a day may be the same in both.
+    assert_eq!(proof(&["12/13/2026"]), Some(DateOrder::Mdy));
+    assert_eq!(proof(&["13/12/2026"]), Some(DateOrder::Dmy));
+    assert_eq!(proof(&["12/12/2026", "13/13/2026"]), None);
+    // Of two digits the first may be the year, unless the last cannot be a day.
+    assert_eq!(proof(&["11/20/26"]), Some(DateOrder::Mdy));
+    assert_eq!(proof(&["12/13/26"]), Some(DateOrder::Mdy));
+    assert_eq!(proof(&["20/11/26"]), None);
+    assert_eq!(proof(&["20/11/99"]), Some(DateOrder::Dmy));
+    assert_eq!(proof(&["20/11/31"]), None);
+    assert_eq!(proof(&["20/11/32"]), Some(DateOrder::Dmy));
+    assert_eq!(proof(&["03/04/26", "soon", "2026-11-20"]), None);
 }

@@ -256,6 +256,15 @@ fn a_rule_is_decided_by_what_is_there() {
         "deal.name == 'Acme' or deal.properties.absent == 'x'",
         "deal.properties.absent == 'x' or deal.name == 'Acme'",
         "1 < 2 < 3",
+        "true == true and true != false and true > false",
+        "deal.properties.test != true and not (deal.properties.test == 'TRUE')",
+        "9 < deal.properties.size and 10 > deal.properties.seats",
+        "deal.amount > deal.properties.seats and deal.properties.seats < deal.amount",
+        "[1, 2] == [1, 2] and [1] != [2]",
+        "deal.name == 'Other' if deal.properties.seats > 60 else deal.name == 'Acme'",
+        "deal.name == 'Acme' if deal.properties.absent else deal.name != 'Other'",
+        "not (deal.name == 'x' if deal.name == 'Other')",
+        "(deal.properties.absent or deal.name) == 'Acme'",
     ] {
         assert_eq!(decide(source), Decision::Holds, "{source}");
     }
@@ -283,11 +292,36 @@ fn a_rule_is_decided_by_what_is_there() {
         ("deal.properties.stage < 60", "compare with a number: `… | number < 60`"),
         ("deal.amount < deal.properties.fee", "one amount is in USD and the other in EUR"),
         ("deal.amount < {'amount': '60', 'currency': 'CHF'}", "one amount is in USD"),
+        ("deal.properties.absent | trim == 'x'", "`deal.properties.absent` has no value"),
+        (
+            "(deal.properties.absent or deal.pipeline) == 'x'",
+            "`deal.properties.absent or deal.pipeline` has no value",
+        ),
+        ("deal.name == 'x' if deal.properties.absent else deal.name == 'Acme'", "has no value"),
     ] {
         match decide(source) {
             Decision::Undecided { why } => assert!(why.contains(because), "{source}: {why}"),
             decided => panic!("{source}: {decided:?}"),
         }
+    }
+    // What no deal could decide is an error, and of a deal's values a gap.
+    for (source, because) in [
+        ("deal.properties.stage > 60", "cannot compare the text \"Won\" with the number 60"),
+        ("60 > deal.properties.stage", "compare with a number: `… | number > 60`"),
+        ("deal.amount == 'Won'", "cannot compare an amount of money with the text \"Won\""),
+        ("'Won' == deal.amount", "compare with a number: `… | number == 60`"),
+        ("[1] < [2]", "cannot compare a list with a list; compare values of one kind"),
+        ("[1] == {'a': 1}", "cannot compare a list with a record"),
+        ("true == 'yes'", "cannot compare true or false with the text \"yes\""),
+        ("true < 'true'", "cannot compare true or false with the text \"true\""),
+        ("true < 1", "cannot compare true or false with the number 1"),
+    ] {
+        let why = match Expression::compile(source).expect(source).decide(&context) {
+            Ok(Decision::Undecided { why }) => why,
+            Ok(decided) => panic!("{source}: {decided:?}"),
+            Err(error) => error.to_string(),
+        };
+        assert!(why.contains(because), "{source}: {why}");
     }
 }
 

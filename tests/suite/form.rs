@@ -191,6 +191,46 @@ fn a_companys_own_field_is_asked_for_and_read() {
 }
 
 #[test]
+fn a_yes_or_no_is_read_as_people_write_one() {
+    let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).unwrap();
+    let customer = &mut document["properties"]["customer"];
+    customer["properties"]["pilot"] =
+        json!({"title": "Pilot", "type": "boolean", "examples": [true]});
+    customer["required"].as_array_mut().unwrap().push(json!("pilot"));
+    let schema = Schema::compile(document.to_string().as_bytes()).unwrap();
+    for (text, read) in
+        [("Yes", Some(true)), ("true", Some(true)), ("no", Some(false)), ("False", Some(false))]
+            .into_iter()
+            .chain([("perhaps", None)])
+    {
+        let answers = read_form(&schema, &filled(&schema, &[("Pilot", text)])).expect("a form");
+        let pilot = answers.sections.get("customer").and_then(|it| it["pilot"].as_bool());
+        assert_eq!(pilot, read, "{text}");
+        let problems: Vec<String> = answers.problems.iter().map(ToString::to_string).collect();
+        match read {
+            Some(_) => assert!(problems.is_empty(), "{text}: {problems:?}"),
+            None => assert_eq!(problems, ["Pilot: \"perhaps\" is neither yes nor no"]),
+        }
+    }
+}
+
+#[test]
+fn an_example_that_was_copied_with_its_marks_is_the_text_alone() {
+    let schema = Schema::shipped();
+    for (text, read) in [
+        ("\"Dana Wu\"", "Dana Wu"),
+        ("\"Dana \\\"D\\\" Wu\"", "\"Dana \\\"D\\\" Wu\""),
+        ("\"Dana\" \"Wu\"", "\"Dana\" \"Wu\""),
+        ("Dana \"Wu\"", "Dana \"Wu\""),
+    ] {
+        let text = format!("name: {text}\nemail: \"dana@acme.example\"");
+        let answers = read_form(schema, &filled(schema, &[("Signer", &text)])).expect("a form");
+        let signer = &answers.sections["contacts"]["signer"];
+        assert_eq!(signer, &json!({"name": read, "email": "dana@acme.example"}), "{text}");
+    }
+}
+
+#[test]
 fn a_signature_takes_the_answers_of_a_form() {
     let sandbox = Sandbox::new();
     sandbox.handoff(".", &["init", "ledger", "--yes"]).exits(0);

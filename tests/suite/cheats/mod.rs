@@ -320,6 +320,37 @@ fn an_answer_that_need_not_be_given_any_more_is_named() {
 }
 
 #[test]
+fn a_calendar_that_stops_the_clock_is_named_and_so_is_one_with_fewer_hours() {
+    let ledger = Ledger::late();
+    let path = ledger.sandbox.join("l/handoff.yaml");
+    let calendar = |days: &str, hours: &str, when: &str| {
+        let text = fs::read_to_string(&path).unwrap();
+        let text: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with("  calendar: ")).collect();
+        let first_touch = text.iter().position(|line| *line == "first_touch:").expect("settings");
+        let line =
+            format!("  calendar: {{timezone: Europe/Berlin, days: [{days}], hours: \"{hours}\"}}");
+        let mut text: Vec<String> = text.into_iter().map(str::to_owned).collect();
+        text.insert(first_touch + 1, line);
+        fs::write(&path, text.join("\n") + "\n").unwrap();
+        ledger.commit(when, "hours");
+    };
+    let week = "mon, tue, wed, thu, fri";
+    calendar(week, "08:00-20:00", "2026-11-10T09:00:00Z");
+    ledger.is_found("policy-loosened", "a calendar now stops the clock");
+    let fewer = "the calendar has fewer hours";
+    let is_found = || ledger.audited().1.iter().any(|(_, message)| message.contains(fewer));
+    assert!(!is_found());
+    // As many hours at another time of day, and more of them.
+    calendar(week, "09:00-21:00", "2026-11-11T09:00:00Z");
+    assert!(!is_found());
+    calendar(&format!("{week}, sat"), "09:00-21:00", "2026-11-12T09:00:00Z");
+    assert!(!is_found());
+    calendar(week, "09:00-20:00", "2026-11-13T09:00:00Z");
+    ledger.is_found("policy-loosened", fewer);
+}
+
+#[test]
 fn a_schema_that_asks_less_of_answers_is_named() {
     fn drop(value: &mut serde_json::Value, keyword: &str) {
         match value {

@@ -4,14 +4,19 @@
 (async () => {
   "use strict";
   const STEP = 100;
-  // The data of very many deals is packed.
-  const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const pieces = [...document.querySelectorAll("script.data")];
+  // The data of very many deals is packed, each piece by itself in base64.
+  const unpack = () => {
+    const parts = pieces.map((piece) => {
+      const text = atob(piece.textContent);
+      const bytes = new Uint8Array(text.length);
+      for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+      return bytes;
+    });
+    const stream = new Blob(parts).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   };
-  const holder = document.getElementById("data");
-  const data = JSON.parse(holder.dataset.packed ? await unpack(holder.textContent) : holder.textContent);
+  const data = JSON.parse(pieces[0].dataset.packed ? await unpack() : pieces[0].textContent);
   // Each column holds one cell of every deal; what a deal does not have is null.
   const cellsByName = Object.entries(data.deals);
   data.deals = data.deals.key.map((_, at) => {

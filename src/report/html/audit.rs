@@ -295,7 +295,7 @@ struct AuditPage {
     orphans: Vec<OrphanRow>,
     evidence: Vec<EvidenceLine>,
     earlier: Vec<EarlierAudit>,
-    data: String,
+    data: Vec<String>,
     packed: bool,
 }
 
@@ -379,7 +379,7 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
             .into_iter()
             .map(|(name, value)| EvidenceLine { name, value: text::one_line(&value) })
             .collect(),
-        data: String::new(),
+        data: Vec::new(),
         packed: false,
     };
     let (data, packed) = data(report, &sets);

@@ -181,9 +181,13 @@ fn list(items: Vec<Value>) -> Value {
 /// that the page can be sent and opened.
 const PLAIN: usize = 5_000;
 
-/// The data of the script, and whether it is packed: JSON that can stand
-/// inside a `<script>` element, else the same as gzip in base64.
-pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
+/// So many bytes of packed data are in one element: a browser takes long for a
+/// text of many megabytes. Divisible by three, so that each piece is base64 of its own.
+const PIECE: usize = 48 * 1024;
+
+/// The data of the script in pieces, and whether it is packed: JSON that can
+/// stand inside a `<script>` element, else the same as gzip in base64.
+pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (Vec<String>, bool) {
     let mut by_key: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
         if let Some(key) = &finding.key {
@@ -211,7 +215,7 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
         let mut packed = GzEncoder::new(Vec::new(), Compression::default());
         serde_json::to_writer(&mut packed, &data).expect("memory takes what is written");
         let packed = packed.finish().expect("memory takes what is written");
-        return (STANDARD.encode(packed), true);
+        return (packed.chunks(PIECE).map(|piece| STANDARD.encode(piece)).collect(), true);
     }
     let json = serde_json::to_string(&data).expect("plain data with text keys becomes JSON");
     // Nothing in it may end the element or begin a comment.
@@ -221,7 +225,7 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
         .replace('&', "\\u0026")
         .replace('\u{2028}', "\\u2028")
         .replace('\u{2029}', "\\u2029");
-    (json, false)
+    (vec![json], false)
 }
 
 /// A link that opens a web page and does nothing else.

@@ -236,7 +236,7 @@ fn html_links_every_class_and_holds_every_deal() {
 
 /// The JSON inside the page.
 fn page_data(text: &str) -> Value {
-    let (_, rest) = text.split_once("id=\"data\">").expect("data");
+    let (_, rest) = text.split_once("class=\"data\">").expect("data");
     let (json, _) = rest.split_once("</script>").expect("an end");
     assert!(!json.contains(['<', '>', '&']), "nothing that HTML reads");
     serde_json::from_str(json).expect("JSON")

@@ -197,6 +197,50 @@ fn schemas() -> Vec<(&'static str, Value)> {
 }
 
 #[test]
+fn every_keyword_that_holds_schemas_is_counted() {
+    let shipped: Value = serde_json::from_str(SHIPPED_SCHEMA).unwrap();
+    let deep = |levels: usize, inside: &dyn Fn(Value) -> Value| {
+        let mut schema = shipped.clone();
+        let definitions = schema["$defs"].as_object_mut().unwrap();
+        for level in 0..levels {
+            let below = json!({"$ref": format!("#/$defs/level{}", level + 1)});
+            definitions.insert(format!("level{level}"), inside(below));
+        }
+        definitions.insert(format!("level{levels}"), json!({"const": "x"}));
+        schema["properties"]["own"] = json!({"$ref": "#/$defs/level0"});
+        Schema::compile(schema.to_string().as_bytes())
+    };
+    type Inside = fn(Value) -> Value;
+    let keywords: [(&str, Inside); 8] = [
+        ("if", |it| json!({"if": it, "then": it, "else": it, "not": it})),
+        (
+            "dependentSchemas",
+            |it| json!({"dependentSchemas": {"a": it, "b": it, "c": it, "d": it}}),
+        ),
+        ("prefixItems", |it| json!({"prefixItems": vec![it; 4]})),
+        ("allOf", |it| json!({"allOf": vec![it; 4]})),
+        ("oneOf", |it| json!({"oneOf": vec![it; 4]})),
+        ("items", |it| {
+            let (items, rest) = (it.clone(), it.clone());
+            json!({"items": items, "contains": it, "additionalProperties": rest, "propertyNames": it})
+        }),
+        (
+            "patternProperties",
+            |it| json!({"patternProperties": {"a": it, "b": it, "c": it, "d": it}}),
+        ),
+        (
+            "unevaluatedItems",
+            |it| json!({"unevaluatedItems": it, "unevaluatedProperties": it, "contains": it, "items": it}),
+        ),
+    ];
+    for (what, inside) in keywords {
+        let refused = deep(10, &inside).expect_err(what);
+        assert!(matches!(refused, SchemaError::TooLarge { .. }), "{what}: {refused}");
+        deep(2, &inside).expect(what);
+    }
+}
+
+#[test]
 fn a_schema_of_the_ledger_is_counted_before_it_is_used() {
     let sandbox = ledger();
     let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();

@@ -304,6 +304,20 @@ fn a_rule_is_decided_by_what_is_there() {
             decided => panic!("{source}: {decided:?}"),
         }
     }
+    let eur = "(deal.properties.price | money(currency='EUR')).amount | number == 100";
+    for (price, read) in [("100 EUR", true), ("€100", true), ("USD 100", false), ("£100", false)]
+    {
+        let context = json!({"deal": {"properties": {"price": price}}});
+        match Expression::compile(eur).unwrap().decide(&context) {
+            Ok(decided) => assert!(read && decided == Decision::Holds, "{price}: {decided:?}"),
+            Err(error) => {
+                assert!(
+                    !read && error.message.contains("is not an amount in EUR"),
+                    "{price}: {error}"
+                );
+            }
+        }
+    }
     // What no deal could decide is an error, and of a deal's values a gap.
     for (source, because) in [
         ("deal.properties.stage > 60", "cannot compare the text \"Won\" with the number 60"),

@@ -163,7 +163,7 @@ class Source:
         gone = [n for n, genre, _ in mine if genre == "MatchArm"]
         if condition is None:
             return self.inside(node, start, end) + "".join(f" if !{ON}({n})" for n in gone)
-        whole = self.inside(condition, condition.start_byte, condition.end_byte)
+        whole = self.render(condition)
         for n, genre, what in mine:
             if genre == "MatchArmGuard":
                 whole = f"(if {ON}({n}) {{ {what} }} else {{ {whole} }})"
@@ -187,7 +187,9 @@ def instrument(tree, mutants, unviable):
             left_out[number] = "does not compile"
             continue
         path = os.path.join(tree, mutant["file"])
-        why = sources.setdefault(path, None) or sources.update({path: Source(path)}) or sources[path].put(number, mutant)
+        if path not in sources:
+            sources[path] = Source(path)
+        why = sources[path].put(number, mutant)
         if why:
             left_out[number] = why
     for source in sources.values():

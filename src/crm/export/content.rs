@@ -30,10 +30,10 @@ const MOST_WRAPPINGS: usize = 3;
 
 /// A file's bytes as far as they are text.
 struct Content {
-    pub(super) bytes: Vec<u8>,
-    pub(super) remarks: Vec<String>,
+    bytes: Vec<u8>,
+    remarks: Vec<String>,
     /// What a workbook knows of its cells.
-    pub(super) typed: Option<Typed>,
+    typed: Option<Typed>,
 }
 
 /// A file's text, and what was done to come by it.

@@ -9,7 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::sink::DeliveryError;
-use crate::http::{ApiRequest, BaseUrl, Client, NetError, Response, Schedule, secret_header};
+use crate::http::{
+    ApiRequest, BaseUrl, Client, NetError, Page, PageWalk, PagesFault, Response, Schedule,
+    secret_header,
+};
 use crate::text;
 
 /// An API that answers in JSON, as one account sees it.
@@ -71,6 +74,59 @@ impl JsonApi {
             return Ok(());
         }
         json(self.name, &response, self.help).map(drop)
+    }
+}
+
+/// A target's list while its pages are read. One that goes in a circle or on for ever,
+/// or holds less than it counts, is an error and not a shorter list: who looks there
+/// for what was made would make it again.
+pub(super) struct TargetPages {
+    target: &'static str,
+    walk: PageWalk,
+    fault: Option<PagesFault>,
+}
+
+impl TargetPages {
+    /// A list of this target.
+    pub(super) fn of(target: &'static str) -> Self {
+        Self { target, walk: PageWalk::new(""), fault: None }
+    }
+
+    /// The place of the page to read now, empty for the first; `None` behind the last.
+    ///
+    /// # Errors
+    /// When the list is not whole.
+    pub(super) fn next(&mut self) -> Result<Option<String>, DeliveryError> {
+        let next = self.walk.next();
+        let fault = self.fault.take();
+        match fault.map_or_else(|| if next.is_none() { self.walk.finish() } else { Ok(()) }, Err) {
+            Ok(()) => Ok(next),
+            Err(fault) => Err(self.broken(&fault.to_string())),
+        }
+    }
+
+    /// The items of a page, before what it says of the next one is judged.
+    pub(super) fn take(&mut self, page: Page) -> Vec<Value> {
+        self.fault = self.walk.take(&page).err();
+        page.records
+    }
+
+    /// Takes a list out of an answer.
+    ///
+    /// # Errors
+    /// When there is none under this name.
+    pub(super) fn items(
+        &self,
+        answer: &mut Value,
+        name: &str,
+    ) -> Result<Vec<Value>, DeliveryError> {
+        let items = answer.get_mut(name).and_then(Value::as_array_mut).map(std::mem::take);
+        items.ok_or_else(|| self.broken(&format!("an answer has no `{name}`")))
+    }
+
+    /// A list that is not whole.
+    pub(super) fn broken(&self, why: &str) -> DeliveryError {
+        DeliveryError::transient(format!("a list of {} is not whole: {why}", self.target))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::http_answer::{self, JsonApi};
+use super::http_answer::{self, JsonApi, TargetPages};
 use super::incoming_webhook::{ChatProduct, IncomingWebhook};
 use super::message_kind::MessageKind;
 use super::message_sink::{MessageChannel, MessageSink, Outgoing};
@@ -20,7 +20,7 @@ use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Mark, Notice, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{ApiRequest, BaseUrl, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Page, Semantics};
 use crate::model::{Check, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
@@ -195,31 +195,52 @@ impl SlackBot {
                 let Some(name) = self.channel.strip_prefix('#') else {
                     return Ok(self.channel.clone());
                 };
-                let mut cursor = String::new();
-                loop {
-                    let mut form = vec![("limit", "200"), ("exclude_archived", "true")];
-                    form.push(("types", "public_channel,private_channel"));
-                    if !cursor.is_empty() {
-                        form.push(("cursor", &cursor));
-                    }
-                    let page = self.read("conversations.list", &form).await?;
-                    let channels = page["channels"].as_array().into_iter().flatten();
-                    let found =
-                        channels.filter(|c| c["name"] == name).find_map(|c| c["id"].as_str());
-                    if let Some(id) = found {
-                        return Ok(id.to_owned());
-                    }
-                    cursor = next_cursor(&page);
-                    if cursor.is_empty() {
-                        return Err(DeliveryError::permanent(
-                            format!("Slack shows the bot no channel #{name}"),
-                            "invite the bot to the channel, or give the channel's id",
-                        ));
-                    }
+                let form = [
+                    ("limit", "200"),
+                    ("exclude_archived", "true"),
+                    ("types", "public_channel,private_channel"),
+                ];
+                let is_it = |channel: &Value| channel["name"] == name && channel["id"].is_string();
+                let found = self.first("conversations.list", "channels", &form, is_it).await?;
+                match found.as_ref().and_then(|channel| channel["id"].as_str()) {
+                    Some(id) => Ok(id.to_owned()),
+                    None => Err(DeliveryError::permanent(
+                        format!("Slack shows the bot no channel #{name}"),
+                        "invite the bot to the channel, or give the channel's id",
+                    )),
                 }
             })
             .await?;
         Ok(id)
+    }
+
+    /// The first item of a list that is wanted; `items` is its name in the answers.
+    async fn first(
+        &self,
+        method: &str,
+        items: &str,
+        form: &[(&str, &str)],
+        wanted: impl Fn(&Value) -> bool + Send + Sync,
+    ) -> Result<Option<Value>, DeliveryError> {
+        let mut pages = TargetPages::of("Slack");
+        while let Some(cursor) = pages.next()? {
+            let mut form = form.to_vec();
+            if !cursor.is_empty() {
+                form.push(("cursor", &cursor));
+            }
+            let mut answer = self.read(method, &form).await?;
+            let records = pages.items(&mut answer, items)?;
+            let next = answer["response_metadata"]["next_cursor"].as_str();
+            let next = next.filter(|cursor| !cursor.is_empty()).map(str::to_owned);
+            if next.is_none() && answer["has_more"] == true {
+                return Err(pages.broken("there is more, and no cursor for it"));
+            }
+            let page = Page { records, next, ..Page::default() };
+            if let Some(found) = pages.take(page).into_iter().find(&wanted) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// The first message about the handoff, below which the later ones go.
@@ -282,39 +303,26 @@ impl MessageChannel for SlackBot {
         let oldest = first
             .and_then(|at| at.checked_sub_signed(TimeDelta::hours(1)))
             .map_or_else(|| "0".to_owned(), |at| at.timestamp().to_string());
-        let mut cursor = String::new();
-        loop {
-            let mut form = vec![("channel", channel.as_str()), ("oldest", oldest.as_str())];
-            form.extend([("include_all_metadata", "true"), ("limit", "200")]);
-            if !cursor.is_empty() {
-                form.push(("cursor", &cursor));
+        let mut form = vec![("channel", channel.as_str()), ("oldest", oldest.as_str())];
+        form.extend([("include_all_metadata", "true"), ("limit", "200")]);
+        // What changed and what is due is told in the thread of the first message.
+        let method = match Self::thread(message, &channel) {
+            Some(ts) => {
+                form.push(("ts", ts));
+                "conversations.replies"
             }
-            let step = message.step(STEP);
-            // What changed and what is due is told in the thread of the first message.
-            let thread = Self::thread(message, &channel);
-            let method = match thread {
-                Some(ts) => {
-                    form.push(("ts", ts));
-                    "conversations.replies"
-                }
-                None => "conversations.history",
-            };
-            let page = self.read(method, &form).await?;
-            let mut messages = page["messages"].as_array().into_iter().flatten();
-            let ours = messages.find(|message| {
-                let metadata = &message["metadata"];
-                metadata["event_type"] == EVENT_TYPE
-                    && metadata["event_payload"]["id"] == handoff.key.as_str()
-                    && metadata["event_payload"]["step"] == step.as_str()
-            });
-            if let Some(ts) = ours.and_then(|message| message["ts"].as_str()) {
-                return Ok(Some(mark(&channel, ts)));
-            }
-            cursor = next_cursor(&page);
-            if cursor.is_empty() {
-                return Ok(None);
-            }
-        }
+            None => "conversations.history",
+        };
+        let step = message.step(STEP);
+        let is_ours = |message: &Value| {
+            let metadata = &message["metadata"];
+            metadata["event_type"] == EVENT_TYPE
+                && metadata["event_payload"]["id"] == handoff.key.as_str()
+                && metadata["event_payload"]["step"] == step.as_str()
+        };
+        let ours = self.first(method, "messages", &form, is_ours).await?;
+        let ts = ours.as_ref().and_then(|message| message["ts"].as_str());
+        Ok(ts.map(|ts| mark(&channel, ts)))
     }
 
     /// Once: a message that an unclear outcome has left is found by its mark.
@@ -380,10 +388,6 @@ impl MessageChannel for SlackBot {
 }
 
 const HELP: &str = "check SLACK_BOT_TOKEN";
-
-fn next_cursor(page: &Value) -> String {
-    page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned()
-}
 
 /// The channel and time stamp by which Slack knows a message; the stamp is
 /// also when it was posted.

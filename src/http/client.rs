@@ -1,12 +1,14 @@
 //! Where an API lives, retries as data, and one request with its retries.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::DateTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -286,6 +288,9 @@ pub enum Fault {
         "it redirects to {0}, which is not followed with credentials; name that address in the settings"
     )]
     Redirect(String),
+    /// More than any answer has.
+    #[error("it is larger than {} MiB, which no answer is", MOST_OF_AN_ANSWER >> 20)]
+    TooLarge,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -295,7 +300,7 @@ impl Fault {
     /// Whether the same may succeed a moment later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        !matches!(self, Self::Tls(_) | Self::Redirect(_) | Self::RunIsOver)
+        !matches!(self, Self::Tls(_) | Self::Redirect(_) | Self::RunIsOver | Self::TooLarge)
     }
 
     /// Reads a client's error: by the types of its causes, and where the
@@ -306,17 +311,14 @@ impl Fault {
             return Self::Timeout;
         }
         // The outer causes repeat the URL with its query.
-        let (mut cause, mut innermost): (Option<&dyn std::error::Error>, String) =
-            (std::error::Error::source(error), "no answer came".to_owned());
+        let (mut cause, mut innermost): (Option<&dyn Error>, String) =
+            (error.source(), "no answer came".to_owned());
         let (mut kind, mut step) = (None, "");
         while let Some(inner) = cause {
             innermost = inner.to_string();
             if let Some(io) = inner.downcast_ref::<std::io::Error>() {
                 kind = Some(io.kind());
-                if io
-                    .get_ref()
-                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-                {
+                if io.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) {
                     step = "tls";
                 }
             }
@@ -339,6 +341,40 @@ impl Fault {
             _ => Self::Other(innermost),
         }
     }
+
+    /// Reads an error that may have a client's inside.
+    fn within(error: &(dyn Error + 'static)) -> Self {
+        let mut cause = error;
+        loop {
+            if cause.is::<LengthLimitError>() {
+                return Self::TooLarge;
+            }
+            if let Some(error) = cause.downcast_ref::<reqwest::Error>() {
+                return Self::of(error);
+            }
+            match cause.source() {
+                Some(inner) => cause = inner,
+                None => return Self::Other(crate::text::one_line(&cause.to_string())),
+            }
+        }
+    }
+}
+
+/// So much is read of an answer. Pages of lists have a few MiB at most; the next
+/// larger thing is a server that does not end.
+const MOST_OF_AN_ANSWER: usize = 64 << 20;
+
+/// The body of an answer, whole.
+///
+/// # Errors
+/// When it breaks off, or has more than 64 MiB.
+pub async fn whole_body<B>(body: B) -> Result<Bytes, Fault>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let read = Limited::new(body, MOST_OF_AN_ANSWER).collect().await;
+    read.map(|read| read.to_bytes()).map_err(|error| Fault::within(&*error))
 }
 
 /// Why there is no answer. The words hold method and URL path, never query,
@@ -560,12 +596,12 @@ impl Client {
         let not_reached = |why| NetError::NotReached { method: method.clone(), url: url(), why };
         let Some(time) = self.time_left() else { return Err(not_reached(Fault::RunIsOver)) };
         request = request.timeout(time);
-        let fault = |error: &reqwest::Error| match Fault::of(error) {
+        let in_time = |fault| match fault {
             Fault::Timeout if time < self.limits.request => Fault::RunIsOver,
             fault => fault,
         };
         let response = request.send().await.map_err(|error| {
-            let why = fault(&error);
+            let why = in_time(Fault::of(&error));
             if error.is_connect() || error.is_builder() { not_reached(why) } else { unclear(why) }
         })?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -576,7 +612,8 @@ impl Client {
             // 303 is the answer to something that was done.
             return Err(if status.as_u16() == 303 { unclear(why) } else { not_reached(why) });
         }
-        let body = response.bytes().await.map_err(|error| unclear(fault(&error)))?;
+        let body = whole_body(reqwest::Body::from(response)).await;
+        let body = body.map_err(|why| unclear(in_time(why)))?;
         Ok(Response { status, headers, body })
     }
 }

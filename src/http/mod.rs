@@ -10,7 +10,7 @@ mod tunnel;
 
 pub use client::{
     ApiRequest, BaseUrl, BaseUrlError, Client, Fault, Limits, NetError, Response, Schedule,
-    Semantics, connector, requests, secret_header, use_ring,
+    Semantics, connector, requests, secret_header, use_ring, whole_body,
 };
 pub use pages::{Page, PageWalk, PagesFault};
 pub use tunnel::{Forwarder, ProxyFault, system_authorities};

@@ -111,7 +111,7 @@ impl PageWalk {
         self.page
     }
 
-    /// Different records so far: those with one `id` count once.
+    /// Different records so far: those with one id count once.
     #[must_use]
     pub fn read(&self) -> usize {
         self.read
@@ -170,9 +170,10 @@ impl PageWalk {
     }
 }
 
-/// A record's `id` or `Id`, as a number of its own.
+/// What a record is known by, as a number of its own.
 fn identity(record: &Value) -> Option<u64> {
-    let id = ["id", "Id"].iter().find_map(|name| record.get(name)).filter(|id| !id.is_null())?;
+    let names = ["id", "Id", "gid", "ts"].iter();
+    let id = names.filter_map(|name| record.get(name)).find(|id| !id.is_null())?;
     let mut hasher = DefaultHasher::new();
     id.to_string().hash(&mut hasher);
     Some(hasher.finish())

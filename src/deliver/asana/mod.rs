@@ -7,6 +7,7 @@ mod read_back;
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use project::{Asana, AsanaFollow};
 use read_back::AsanaReader;
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::follow::{Follow, ending};
-use super::http_answer::{self, JsonApi};
+use super::http_answer::{self, JsonApi, TargetPages};
 use super::machine_part::{renewed_html, sealed_html};
 use super::messages::Messages;
 use super::read_back::Reader;
@@ -22,7 +23,7 @@ use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeed
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{ApiRequest, BaseUrl};
+use crate::http::{ApiRequest, BaseUrl, Page};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 use crate::text::Look;
@@ -139,24 +140,26 @@ impl AsanaApi {
         path: &str,
         mut see: impl FnMut(Value) -> bool + Send,
     ) -> Result<(), DeliveryError> {
-        let mut next = path.to_owned();
-        loop {
-            let mut page = self.json.read(&next).await?;
-            let Some(items) = page["data"].as_array_mut().map(std::mem::take) else {
-                return Err(DeliveryError::transient("Asana's answer is not a list"));
+        let mut pages = TargetPages::of("Asana");
+        while let Some(offset) = pages.next()? {
+            let place = match offset.as_str() {
+                "" => path.to_owned(),
+                offset => {
+                    format!("{path}&offset={}", utf8_percent_encode(offset, NON_ALPHANUMERIC))
+                }
             };
-            if items.into_iter().any(&mut see) {
-                return Ok(());
+            let mut answer = self.json.read(&place).await?;
+            let records = pages.items(&mut answer, "data")?;
+            let next = answer["next_page"]["offset"].as_str().map(str::to_owned);
+            if answer["next_page"].is_object() && next.is_none() {
+                return Err(pages.broken("its next page has no offset"));
             }
-            let Some(offset) = page["next_page"]["offset"].as_str() else { return Ok(()) };
-            let offset =
-                percent_encoding::utf8_percent_encode(offset, percent_encoding::NON_ALPHANUMERIC);
-            let following = format!("{path}&offset={offset}");
-            if following == next {
-                return Err(DeliveryError::transient("Asana's list breaks off"));
+            let page = Page { records, next, ..Page::default() };
+            if pages.take(page).into_iter().any(&mut see) {
+                break;
             }
-            next = following;
         }
+        Ok(())
     }
 
     /// The first item of a list that is wanted.

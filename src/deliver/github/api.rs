@@ -21,9 +21,10 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 use super::settings::{GithubSettings, RepositoryName};
+use crate::deliver::http_answer::TargetPages;
 use crate::deliver::read_back::Actor;
 use crate::deliver::sink::DeliveryError;
-use crate::http::{self as net, Schedule, connector};
+use crate::http::{self as net, Page, Schedule, connector};
 use crate::model::Secrets;
 use crate::text;
 
@@ -188,14 +189,16 @@ impl GithubApi {
     ) -> Result<Vec<T>, DeliveryError> {
         let mut all = Vec::new();
         let joint = if path.contains('?') { '&' } else { '?' };
-        for page in 1.. {
-            let address = format!("{path}{joint}per_page=100&page={page}");
-            let answer = self.get(&address).await?.ok()?;
-            let more = answer.has_next_page();
-            all.extend(answer.read::<Vec<T>>()?);
-            if !more {
-                break;
-            }
+        let mut pages = TargetPages::of("GitHub");
+        while let Some(place) = pages.next()? {
+            let number = place.parse().unwrap_or(1);
+            let address = format!("{path}{joint}per_page=100&page={number}");
+            let mut answer = self.get(&address).await?.ok()?;
+            let next = answer.has_next_page().then(|| (number + 1).to_string());
+            let body = answer.body.take();
+            let page = Page { records: answer.as_what_it_is(body)?, next, ..Page::default() };
+            let records = Value::Array(pages.take(page));
+            all.extend(answer.as_what_it_is::<Vec<T>>(records)?);
         }
         Ok(all)
     }
@@ -317,29 +320,30 @@ async fn send_once(
     }
     .map_err(none)?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let text = client.body_to_string(response).await.map_err(none)?;
-    let body = crate::model::read_json(text.as_bytes()).unwrap_or(Value::Null);
+    let body = net::whole_body(response.into_body()).await;
+    let body = body.map_err(|why| incomplete(&method, bare, true, &why.to_string()))?;
+    let body = crate::model::read_json(&body).unwrap_or(Value::Null);
     Ok(ApiAnswer { method: method.clone(), path: bare.to_owned(), status, headers, body })
 }
 
 /// The words of the innermost cause: the outer ones repeat the whole request.
 fn no_answer(method: &Method, path: &str, error: &octocrab::Error) -> NoAnswer {
-    let told = |reached: bool, why: &str| NoAnswer {
-        reached,
-        why: format!("{method} {path}: no complete answer came: {why}"),
-    };
     let mut cause: &dyn std::error::Error = error;
     loop {
         if let Some(http) = cause.downcast_ref::<reqwest::Error>() {
             let reached = !http.is_connect() && !http.is_builder();
-            return told(reached, &net::Fault::of(http).to_string());
+            return incomplete(method, path, reached, &net::Fault::of(http).to_string());
         }
         match cause.source() {
             Some(inner) => cause = inner,
             None => break,
         }
     }
-    told(true, &text::shorten(&text::one_line(&cause.to_string()), 200))
+    incomplete(method, path, true, &text::shorten(&text::one_line(&cause.to_string()), 200))
+}
+
+fn incomplete(method: &Method, path: &str, reached: bool, why: &str) -> NoAnswer {
+    NoAnswer { reached, why: format!("{method} {path}: no complete answer came: {why}") }
 }
 
 fn transient(message: String) -> DeliveryError {
@@ -424,12 +428,17 @@ impl ApiAnswer {
     }
 
     /// The answer as what it should be.
-    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, DeliveryError> {
-        let (method, path) = (self.method, self.path);
-        serde_json::from_value(self.body).map_err(|error| {
+    pub(super) fn read<T: DeserializeOwned>(mut self) -> Result<T, DeliveryError> {
+        let body = self.body.take();
+        self.as_what_it_is(body)
+    }
+
+    fn as_what_it_is<T: DeserializeOwned>(&self, body: Value) -> Result<T, DeliveryError> {
+        let Self { method, path, .. } = self;
+        serde_json::from_value(body).map_err(|error| {
             let message = format!("{method} {path}: GitHub's answer cannot be read: {error}");
             // What was read can be read again; what was written may be there.
-            match method {
+            match *method {
                 Method::GET => transient(message),
                 _ => DeliveryError::unclear(message),
             }

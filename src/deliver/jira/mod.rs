@@ -19,14 +19,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::follow::Follow;
-use super::http_answer::{self, JsonApi};
+use super::http_answer::{self, JsonApi, TargetPages};
 use super::messages::Messages;
 use super::read_back::Reader;
 use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{ApiRequest, BaseUrl};
+use crate::http::{ApiRequest, BaseUrl, Page};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -132,23 +132,21 @@ impl JiraApi {
     /// Every item of a list with `startAt` and `total`, named `items` in the answer.
     async fn all(&self, path: &str, items: &str) -> Result<Vec<Value>, DeliveryError> {
         let mut all = Vec::new();
-        loop {
+        let mut pages = TargetPages::of("Jira");
+        while pages.next()?.is_some() {
             let start = all.len();
-            let mut page =
+            let mut answer =
                 self.json.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
-            let Some(found) = page[items].as_array_mut().map(std::mem::take) else {
-                return Err(DeliveryError::transient(format!(
-                    "Jira's answer is not a list of {items}"
-                )));
-            };
-            let is_empty = found.is_empty();
-            all.extend(found);
-            let total = page["total"].as_u64().and_then(|total| usize::try_from(total).ok());
-            let is_last = page["isLast"] == true || total.is_some_and(|total| all.len() >= total);
-            if is_last || is_empty {
-                return Ok(all);
-            }
+            let records = pages.items(&mut answer, items)?;
+            let total = answer["total"].as_u64().and_then(|total| usize::try_from(total).ok());
+            let end = start + records.len();
+            let is_last = records.is_empty()
+                || answer["isLast"] == true
+                || total.is_some_and(|total| end >= total);
+            let next = (!is_last).then(|| end.to_string());
+            all.extend(pages.take(Page { records, total, next, ..Page::default() }));
         }
+        Ok(all)
     }
 
     /// The issues with a handoff's label, oldest first, with its property;
@@ -165,21 +163,25 @@ impl JiraApi {
             label(handoff)
         );
         let mut issues = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
+        let mut pages = TargetPages::of("Jira");
+        while let Some(token) = pages.next()? {
             let mut body =
                 json!({"jql": jql, "fields": fields, "properties": ["handoff"], "maxResults": 100});
-            if let Some(token) = &token {
+            if !token.is_empty() {
                 body["nextPageToken"] = json!(token);
             }
-            let mut page = self.json.ask(&ApiRequest::ask("/search/jql", &body)).await?;
-            issues.extend(page["issues"].as_array_mut().map(std::mem::take).into_iter().flatten());
-            let next = page["nextPageToken"].as_str().map(str::to_owned);
-            if next.is_none() || next == token {
-                return Ok(issues);
+            let mut answer = self.json.ask(&ApiRequest::ask("/search/jql", &body)).await?;
+            let records = pages.items(&mut answer, "issues")?;
+            // The last page may give the token back that it was asked with.
+            let is_last = answer["isLast"] == true;
+            let next = answer["nextPageToken"].as_str().filter(|it| !is_last || *it != token);
+            if next.is_none() && answer["isLast"] == false {
+                return Err(pages.broken("there is more, and no token for it"));
             }
-            token = next;
+            let next = next.map(str::to_owned);
+            issues.extend(pages.take(Page { records, next, ..Page::default() }));
         }
+        Ok(issues)
     }
 
     /// The account of somebody, by the configured map or by an address that

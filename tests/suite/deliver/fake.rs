@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
+use futures_util::StreamExt as _;
 use serde_json::Value;
 
 /// One request as it came.
@@ -39,6 +40,8 @@ pub(crate) enum Reply {
     Bytes(u16, &'static str, Vec<u8>),
     /// The connection ends in the middle of the answer.
     Drop,
+    /// An answer that never ends.
+    Endless,
 }
 
 pub(crate) struct Fake {
@@ -115,6 +118,11 @@ fn respond(reply: Reply) -> Response {
                 Err(std::io::Error::other("dropped")),
             ]);
             build(201, &[("content-length", "9999")], Body::from_stream(broken))
+        }
+        Reply::Endless => {
+            let blank = Bytes::from_static(&[b' '; 1 << 16]);
+            let blanks = futures_util::stream::repeat(blank).map(Ok::<_, std::io::Error>);
+            build(200, &[("content-type", "application/json")], Body::from_stream(blanks))
         }
     }
 }

@@ -7,6 +7,7 @@ mod events;
 pub(crate) mod fake;
 mod github;
 mod github_follow;
+mod lists;
 mod outbox;
 mod plan;
 mod projects;

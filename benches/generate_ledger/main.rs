@@ -1,8 +1,8 @@
 //! Writes a ledger of N handoffs and the export of the deals behind it:
-//! `generate_ledger FOLDER N`. The same N gives the same bytes.
+//! `generate_ledger FOLDER N [YEARS]`. The same numbers give the same bytes.
 //!
 //! `FOLDER/ledger.git` is a bare repository with a branch `main` of some 3 N
-//! commits over three years; `FOLDER/deals.csv` is a HubSpot export of the won
+//! commits over three years, or as many as are asked for; `FOLDER/deals.csv` is a HubSpot export of the won
 //! deals, in which a few have no handoff (missed), some need none (renewals),
 //! and a few handoffs have no deal.
 
@@ -20,9 +20,9 @@ use handoff::brief::{Event, EventKind, Timeline};
 use handoff::ledger::blob_id;
 use stream::Stream;
 
-/// 2023-12-01T00:00:00Z, and three years less ten days from there.
-const FIRST: i64 = 1_701_388_800;
-const SPAN: i64 = (3 * 365 - 10) * 86_400;
+/// 2026-11-20T00:00:00Z, when the last is signed.
+const LAST: i64 = 1_795_132_800;
+const DAY: i64 = 86_400;
 
 /// What happens to a handoff, each at its time: commits of several handoffs
 /// stand between one another as they do in a real ledger.
@@ -37,17 +37,21 @@ enum Step {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, count] = &arguments[..] else {
-        return Err("usage: generate_ledger FOLDER N".into());
+    let (folder, count, years) = match &arguments[..] {
+        [folder, count] => (folder, count, 3),
+        [folder, count, years] => (folder, count, years.parse()?),
+        _ => return Err("usage: generate_ledger FOLDER N [YEARS]".into()),
     };
     let count: usize = count.parse()?;
+    let span = (years * 365 - 10) * DAY;
+    let first = LAST - span;
     let folder = Path::new(folder);
     std::fs::create_dir_all(folder)?;
     let mut random = fastrand::Rng::with_seed(20_261_122);
     let mut stream = Stream::start(&folder.join("ledger.git"))?;
     let mut export = export::Export::create(&folder.join("deals.csv"))?;
 
-    stream.commit(FIRST, "Set up the ledger")?;
+    stream.commit(first, "Set up the ledger")?;
     stream.file("schema/brief.schema.json", schema().as_bytes())?;
     stream.file("handoff.yaml", content::CONFIGURATION.as_bytes())?;
 
@@ -56,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut open: Vec<Option<(Deal, Timeline)>> = Vec::new();
     let total = i64::try_from(count)?;
     for number in 0..total {
-        let signed_at = FIRST + 3_600 + number * SPAN / total;
+        let signed_at = first + 3_600 + number * span / total;
         run_until(signed_at, &mut waiting, &mut open, &mut stream)?;
         let deal = Deal::invent(&mut random, number, signed_at);
         // One handoff in a thousand belongs to no won deal.

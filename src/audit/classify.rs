@@ -61,7 +61,7 @@ pub(super) fn classify(
     if let Some(handoff) = handoffs.iter().find(|handoff| handoff.delivered.is_some()) {
         return Verdict::new(
             Class::Removed,
-            handoff.removed.map(|change| {
+            handoff.incidents().removed.map(|change| {
                 format!("removed by commit {} on {}", short(change.commit), change.at.date_naive())
             }),
         );

@@ -10,8 +10,8 @@ use super::brief_facts::BriefFacts;
 use super::cache_codec::{KeptBrief, KeptDigest, KeptTip};
 use super::events::{Events, TimelineFacts};
 use super::folder_digest::{
-    AtTip, BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources, Forgery,
-    RecordedCommit, Rewritten,
+    AtTip, BriefVersion, Delivery, Early, FolderDigest, FolderIncidents, ForeignEvent,
+    ForgedSources, Forgery, RecordedCommit, Rewritten,
 };
 use crate::brief::EventKind;
 use crate::model::{FolderHistory, Gap, History, Key, ObjectId, Version};
@@ -77,7 +77,8 @@ impl<'a> Digester<'a> {
     /// something could not be read, which is tried again each time.
     #[must_use]
     pub fn pack(&self, folder: &FolderHistory, digest: &FolderDigest) -> Option<Vec<u8>> {
-        if !digest.unreadable.is_empty() {
+        let incidents = digest.incidents();
+        if !incidents.unreadable.is_empty() {
             return None;
         }
         let delivered = match &digest.delivered {
@@ -99,12 +100,12 @@ impl<'a> Digester<'a> {
             let place = folder.versions.iter().position(|v| v.commit == change.order)?;
             u32::try_from(place).ok()
         };
-        let rewritten = match &digest.rewritten {
+        let rewritten = match &incidents.rewritten {
             None => None,
             Some(rewritten) => Some((place(&rewritten.change)?, rewritten.event.as_deref())),
         };
         let time = |at: DateTime<Utc>| (at.timestamp(), at.timestamp_subsec_nanos());
-        let ahead = match &digest.ahead {
+        let ahead = match &incidents.ahead {
             None => None,
             Some(early) => Some((place(&early.change)?, time(early.at))),
         };
@@ -112,17 +113,17 @@ impl<'a> Digester<'a> {
             None => None,
             Some((change, at)) => Some((place(change)?, time(*at))),
         };
-        let foreign = digest.foreign.iter();
+        let foreign = incidents.foreign.iter();
         let foreign = foreign.map(|it| Some((place(&it.change)?, it.event, time(it.at))));
         let foreign = foreign.collect::<Option<Vec<_>>>()?;
         let unrecorded = digest.versions.iter().zip(0..);
         let unrecorded = unrecorded.filter(|(version, _)| !version.recorded).map(|(_, at)| at);
         let unrecorded: Vec<u32> = unrecorded.collect();
-        let forged = match &digest.forged {
+        let forged = match &incidents.forged {
             None => None,
             Some(forged) => Some((place(&forged.change)?, forged.what)),
         };
-        let exempted = match &digest.exempted {
+        let exempted = match &incidents.exempted {
             None => None,
             Some(change) => Some(place(change)?),
         };
@@ -164,43 +165,47 @@ impl<'a> Digester<'a> {
         let change = |place: u32| {
             folder.versions.get(usize::try_from(place).ok()?).map(|version| self.change(version))
         };
-        let mut digest = self.assemble(folder, key, delivered, tip, kept.events()?);
+        let mut incidents = FolderIncidents::default();
         if let Some((place, event)) = kept.rewritten {
             let event = event.map(str::to_owned);
-            digest.rewritten = Some(Rewritten { change: change(place)?, event });
+            incidents.rewritten = Some(Rewritten { change: change(place)?, event });
         }
         let time = |(seconds, nanos): (i64, u32)| DateTime::from_timestamp(seconds, nanos);
         if let Some((place, at)) = kept.ahead {
-            digest.ahead = Some(Early { change: change(place)?, at: time(at)? });
+            incidents.ahead = Some(Early { change: change(place)?, at: time(at)? });
         }
+        for (place, event, at) in &kept.foreign {
+            let (change, at) = (change(*place)?, time(*at)?);
+            incidents.foreign.push(ForeignEvent { change, event: *event, at });
+        }
+        if let Some((place, what)) = kept.forged {
+            incidents.forged = Some(ForgedSources { change: change(place)?, what });
+        }
+        if let Some(place) = kept.exempted {
+            incidents.exempted = Some(change(place)?);
+        }
+        let mut digest = self.assemble(folder, key, delivered, tip, kept.events()?, incidents);
         if let Some((place, at)) = kept.accepted {
             digest.accepted = Some((change(place)?, time(at)?));
         }
-        for (place, event, at) in kept.foreign {
-            digest.foreign.push(ForeignEvent { change: change(place)?, event, at: time(at)? });
-        }
         for at in kept.unrecorded {
             digest.versions.get_mut(usize::try_from(at).ok()?)?.recorded = false;
-        }
-        if let Some((place, what)) = kept.forged {
-            digest.forged = Some(ForgedSources { change: change(place)?, what });
-        }
-        if let Some(place) = kept.exempted {
-            digest.exempted = Some(change(place)?);
         }
         Some(digest)
     }
 
     /// A digest from what the files say and what the history says.
-    pub(super) fn assemble(
+    fn assemble(
         &self,
         folder: &FolderHistory,
         key: Option<Key>,
         delivered: Option<Delivery>,
         tip: AtTip,
         events: Events,
+        mut incidents: FolderIncidents,
     ) -> FolderDigest {
-        let mut versions: Vec<BriefVersion> = Vec::new();
+        // Nearly all folders have one.
+        let mut versions: Vec<BriefVersion> = Vec::with_capacity(1);
         for version in &folder.versions {
             if let Some(blob) = version.brief
                 && versions.last().is_none_or(|last| last.blob != blob)
@@ -213,28 +218,23 @@ impl<'a> Digester<'a> {
             key,
             delivered,
             tip,
-            removed: None,
             versions,
             events,
             timeline_at_tip: folder.versions.last().is_some_and(|v| v.timeline.is_some()),
-            unreadable: Vec::new(),
-            rewritten: None,
-            ahead: None,
-            forged: None,
-            exempted: None,
-            accepted: None,
-            foreign: Vec::new(),
-            absences: self.absences(folder),
             timeline_from: folder
                 .versions
                 .iter()
                 .find(|version| version.timeline.is_some())
-                .map(|version| self.change(version)),
-            timeline_left: self.timeline_left(folder),
+                .map(|version| version.commit),
+            accepted: None,
+            incidents: None,
         };
+        incidents.absences = self.absences(folder);
+        incidents.timeline_left = self.timeline_left(folder);
         if digest.delivered.is_some() && !digest.is_signed_at_tip() {
-            digest.removed = removal(folder).map(|version| self.change(version));
+            incidents.removed = removal(folder).map(|version| self.change(version));
         }
+        digest.incidents = incidents.if_any();
         digest
     }
 
@@ -366,7 +366,7 @@ pub fn gaps_of(digests: &[FolderDigest]) -> Vec<Gap> {
         ),
     };
     let mut gaps: Vec<Gap> =
-        digests.iter().flat_map(|digest| digest.unreadable.iter().map(gap)).collect();
+        digests.iter().flat_map(|digest| digest.incidents().unreadable.iter().map(gap)).collect();
     gaps.extend(
         digests.iter().filter(|digest| digest.key.is_none() && digest.tip != AtTip::Gone).map(
             |digest| Gap {
@@ -391,8 +391,9 @@ fn digest(
     let delivered = first_signed(digester, folder, blobs, &mut unreadable);
     let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
 
-    let Timelines { last: timeline, rewritten, ahead, forged, exempted, accepted, foreign } =
+    let Timelines { last: timeline, accepted, mut incidents } =
         timelines(digester, folder, blobs, &mut unreadable);
+    incidents.unreadable = unreadable;
 
     let named = |brief: &BriefFacts| brief.key.clone();
     let of_timeline = timeline.as_ref().map(|timeline| timeline.key.clone());
@@ -410,11 +411,12 @@ fn digest(
         .or_else(|| delivered.as_ref().and_then(|delivery| named(&delivery.brief)))
         .or(of_timeline)
         .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
-    let mut digest = digester.assemble(folder, key, delivered, tip, events);
+    let mut digest = digester.assemble(folder, key, delivered, tip, events, incidents);
     for version in &mut digest.versions {
         version.recorded = briefs.contains(&version.blob);
     }
-    FolderDigest { unreadable, rewritten, ahead, forged, exempted, accepted, foreign, ..digest }
+    digest.accepted = accepted;
+    digest
 }
 
 /// So many events of one folder are told that handoff did not record.
@@ -424,12 +426,8 @@ const MOST_FOREIGN: usize = 16;
 #[derive(Default)]
 struct Timelines {
     last: Option<TimelineFacts>,
-    rewritten: Option<Rewritten>,
-    ahead: Option<Early>,
-    forged: Option<ForgedSources>,
-    exempted: Option<RecordedCommit>,
     accepted: Option<(RecordedCommit, DateTime<Utc>)>,
-    foreign: Vec<ForeignEvent>,
+    incidents: FolderIncidents,
 }
 
 fn timelines(
@@ -451,8 +449,9 @@ fn timelines(
             // Whoever takes the timeline away did not touch the sources.
             let recorded: Option<&[ObjectId]> = found.last.is_none().then_some(&[]);
             sources.see(version, change, recorded);
-            if had_timeline && version.brief.is_some() && found.rewritten.is_none() {
-                found.rewritten = Some(Rewritten { change, event: None });
+            let rewritten = &mut found.incidents.rewritten;
+            if had_timeline && version.brief.is_some() && rewritten.is_none() {
+                *rewritten = Some(Rewritten { change, event: None });
             }
             continue;
         };
@@ -478,30 +477,31 @@ fn timelines(
                 continue;
             }
         };
+        let incidents = &mut found.incidents;
         if let Some(before) = &found.last
-            && found.rewritten.is_none()
+            && incidents.rewritten.is_none()
             && let Some(event) = before.missing_from(&timeline)
         {
             let event = Some(event.as_str().to_owned());
-            found.rewritten = Some(Rewritten { change, event });
+            incidents.rewritten = Some(Rewritten { change, event });
         }
         if blobs.is_handoffs(change.commit, folder.key_text.as_deref()) == Some(false) {
             let known: Vec<TimelineFacts> =
                 earlier.iter().filter_map(|blob| blobs.timeline(*blob).ok()).collect();
             let new = timeline.events.beyond(known.iter().map(|known| &known.events));
-            let new = new.iter().take(MOST_FOREIGN.saturating_sub(found.foreign.len()));
+            let new = new.iter().take(MOST_FOREIGN.saturating_sub(incidents.foreign.len()));
             let foreign = new.map(|it| ForeignEvent { change, event: it.event, at: it.at });
-            found.foreign.extend(foreign);
+            incidents.foreign.extend(foreign);
         }
         earlier.push(blob);
         if let Some(at) = timeline.events.latest().filter(|at| *at > change.at)
-            && found.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
+            && incidents.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
         {
-            found.ahead = Some(Early { change, at });
+            incidents.ahead = Some(Early { change, at });
         }
         let exemptions = |it: &TimelineFacts| it.events.of(EventKind::Exempted).count();
         if exemptions(&timeline) > found.last.as_ref().map_or(0, exemptions) {
-            found.exempted = Some(change);
+            incidents.exempted = Some(change);
         }
         let acceptances = |it: &TimelineFacts| it.events.of(EventKind::Accepted).count();
         if acceptances(&timeline) > found.last.as_ref().map_or(0, acceptances) {
@@ -511,7 +511,7 @@ fn timelines(
         sources.see(version, change, Some(&timeline.sources));
         found.last = Some(timeline);
     }
-    found.forged = sources.forged;
+    found.incidents.forged = sources.forged;
     found
 }
 

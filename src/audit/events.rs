@@ -127,20 +127,27 @@ impl Events {
             kinds |= bit(kind);
             let said: EventDetails<'_> =
                 (via, reference, brief, by, reason, kept_moment(due), evidence);
-            let said = postcard::to_stdvec(&said).expect("texts and times always fit a vector");
             packed.push(kind as u8);
             packed.extend_from_slice(&at.timestamp().to_le_bytes());
             packed.extend_from_slice(&at.timestamp_subsec_nanos().to_le_bytes());
-            let length = u32::try_from(said.len()).expect("a timeline has at most 4 MiB");
-            packed.extend_from_slice(&length.to_le_bytes());
-            packed.extend_from_slice(&said);
+            let length_at = packed.len();
+            packed.extend_from_slice(&[0; 4]);
+            packed = postcard::to_extend(&said, packed).expect("texts and times fit a vector");
+            let length = u32::try_from(packed.len() - length_at - 4);
+            let length = length.expect("a timeline has at most 4 MiB").to_le_bytes();
+            packed[length_at..length_at + 4].copy_from_slice(&length);
         }
         Self { packed: packed.into_boxed_slice(), kinds }
     }
 
     /// The events of several timelines up to a moment by time, each once.
     #[must_use]
-    pub(super) fn merge(timelines: &[Self], until: DateTime<Utc>) -> Self {
+    pub(super) fn merge(mut timelines: Vec<Self>, until: DateTime<Utc>) -> Self {
+        if timelines.len() == 1
+            && let Some(only) = timelines.pop_if(|only| only.is_merged(until))
+        {
+            return only;
+        }
         let mut events: Vec<Packed<'_>> = Vec::new();
         for event in timelines.iter().flat_map(Self::packed) {
             let same = |other: &Packed<'_>| other.whole == event.whole;
@@ -155,6 +162,22 @@ impl Events {
         let mut whole = Vec::with_capacity(length);
         whole.extend(packed);
         Self { packed: whole.into_boxed_slice(), kinds }
+    }
+
+    /// Whether they are in the order of their times, each once and none later.
+    fn is_merged(&self, until: DateTime<Utc>) -> bool {
+        let mut of_a_moment: Vec<Packed<'_>> = Vec::new();
+        self.packed().all(|event| {
+            let before = of_a_moment.last().map(|last| last.at);
+            if before.is_some_and(|before| before < event.at) {
+                of_a_moment.clear();
+            }
+            let is_next = before.is_none_or(|before| before <= event.at)
+                && event.at <= until
+                && of_a_moment.iter().all(|other| other.whole != event.whole);
+            of_a_moment.push(event);
+            is_next
+        })
     }
 
     fn packed(&self) -> impl Iterator<Item = Packed<'_>> {

@@ -72,7 +72,7 @@ pub struct Delivery {
     /// The brief as it was then.
     pub brief: Arc<BriefFacts>,
     /// When it arrived by another clock than the committer's, where one tells.
-    pub arrival: Option<Arrival>,
+    pub arrival: Option<Box<Arrival>>,
 }
 
 impl Delivery {
@@ -145,6 +145,48 @@ pub struct ForgedSources {
     pub what: Forgery,
 }
 
+/// What few folders' histories hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderIncidents {
+    /// The commit that took the signed brief away.
+    pub removed: Option<RecordedCommit>,
+    /// What could not be read: what, and why.
+    pub unreadable: Vec<(String, String)>,
+    /// The first event that was taken out of the timeline again.
+    pub rewritten: Option<Rewritten>,
+    /// The first commit that changed the sources past handoff.
+    pub forged: Option<ForgedSources>,
+    /// The event that was committed the longest before its own time.
+    pub ahead: Option<Early>,
+    /// From which commit to which the brief was gone, after it had been there.
+    pub absences: Vec<(RecordedCommit, Option<RecordedCommit>)>,
+    /// The commit that took the timeline away.
+    pub timeline_left: Option<RecordedCommit>,
+    /// The commit that brought the last exemption.
+    pub exempted: Option<RecordedCommit>,
+    /// The first events that commits brought which handoff did not make.
+    pub foreign: Vec<ForeignEvent>,
+}
+
+impl FolderIncidents {
+    /// These, where there is any.
+    pub(super) fn if_any(self) -> Option<Box<Self>> {
+        (self != NO_INCIDENTS).then(|| Box::new(self))
+    }
+}
+
+static NO_INCIDENTS: FolderIncidents = FolderIncidents {
+    removed: None,
+    unreadable: Vec::new(),
+    rewritten: None,
+    forged: None,
+    ahead: None,
+    absences: Vec::new(),
+    timeline_left: None,
+    exempted: None,
+    foreign: Vec::new(),
+};
+
 /// One folder's history, digested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderDigest {
@@ -156,37 +198,26 @@ pub struct FolderDigest {
     pub delivered: Option<Delivery>,
     /// The brief at the tip.
     pub tip: AtTip,
-    /// The commit that took the signed brief away.
-    pub removed: Option<RecordedCommit>,
     /// The versions of the brief, oldest first.
     pub versions: Vec<BriefVersion>,
     /// The events of the last timeline.
     pub events: Events,
     /// Whether that timeline is at the tip.
     pub timeline_at_tip: bool,
-    /// What could not be read: what, and why.
-    pub unreadable: Vec<(String, String)>,
-    /// The first event that was taken out of the timeline again.
-    pub rewritten: Option<Rewritten>,
-    /// The first commit that changed the sources past handoff.
-    pub forged: Option<ForgedSources>,
-    /// The event that was committed the longest before its own time.
-    pub ahead: Option<Early>,
-    /// From which commit to which the brief was gone, after it had been there.
-    pub absences: Vec<(RecordedCommit, Option<RecordedCommit>)>,
-    /// The first commit with a timeline.
-    pub timeline_from: Option<RecordedCommit>,
-    /// The commit that took the timeline away.
-    pub timeline_left: Option<RecordedCommit>,
-    /// The commit that brought the last exemption.
-    pub exempted: Option<RecordedCommit>,
+    /// The place in the history of the first commit with a timeline.
+    pub timeline_from: Option<u32>,
     /// The commit that brought the last acceptance, and when that was.
     pub accepted: Option<(RecordedCommit, DateTime<Utc>)>,
-    /// The first events that commits brought which handoff did not make.
-    pub foreign: Vec<ForeignEvent>,
+    pub(super) incidents: Option<Box<FolderIncidents>>,
 }
 
 impl FolderDigest {
+    /// What few folders' histories hold.
+    #[must_use]
+    pub fn incidents(&self) -> &FolderIncidents {
+        self.incidents.as_deref().unwrap_or(&NO_INCIDENTS)
+    }
+
     /// The brief at the tip, where one can be read.
     #[must_use]
     pub fn brief_at_tip(&self) -> Option<&Arc<BriefFacts>> {

@@ -22,7 +22,7 @@ pub struct HandoffFacts {
     /// The key.
     pub key: Key,
     /// The ledger it lies in, when there are several.
-    pub repository: Option<String>,
+    pub repository: Option<Arc<str>>,
     /// Its folders: the one that counts first, then by path.
     pub folders: Vec<FolderAtTip>,
     /// The brief at the tip, where one can be read.
@@ -31,14 +31,22 @@ pub struct HandoffFacts {
     pub delivered: Option<Delivery>,
     /// Whether a signed brief is at the tip.
     pub signed_at_tip: bool,
-    /// The commit that took the last signed brief away.
-    pub removed: Option<RecordedCommit>,
     /// The versions of the brief in the order they came, over all folders.
     pub versions: Vec<BriefVersion>,
     /// What happened, oldest first.
     pub events: Events,
     /// Whether the timeline is at the tip; an exemption counts only there.
     pub timeline_at_tip: bool,
+    /// The commit that brought the last acceptance.
+    pub accepted: Option<RecordedCommit>,
+    incidents: Option<Box<HandoffIncidents>>,
+}
+
+/// What happened to few handoffs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandoffIncidents {
+    /// The commit that took the last signed brief away.
+    pub removed: Option<RecordedCommit>,
     /// The first event that was taken out of a timeline again.
     pub rewritten: Option<Rewritten>,
     /// The first commit that changed the sources past handoff, and the folder.
@@ -50,12 +58,20 @@ pub struct HandoffFacts {
     pub gone: Option<(RecordedCommit, RecordedCommit)>,
     /// The commit that brought the last exemption.
     pub exempted: Option<RecordedCommit>,
-    /// The commit that brought the last acceptance.
-    pub accepted: Option<RecordedCommit>,
     /// The first events that commits brought which handoff did not make, and
     /// their folder.
     pub foreign: Vec<(ForeignEvent, String)>,
 }
+
+static NO_INCIDENTS: HandoffIncidents = HandoffIncidents {
+    removed: None,
+    rewritten: None,
+    forged: None,
+    ahead: None,
+    gone: None,
+    exempted: None,
+    foreign: Vec::new(),
+};
 
 /// A word of a brief that is not what it was handed over with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +94,12 @@ pub struct FolderAtTip {
 }
 
 impl HandoffFacts {
+    /// What happened to few handoffs.
+    #[must_use]
+    pub fn incidents(&self) -> &HandoffIncidents {
+        self.incidents.as_deref().unwrap_or(&NO_INCIDENTS)
+    }
+
     /// The folder that counts.
     #[must_use]
     pub fn folder(&self) -> &str {
@@ -270,20 +292,19 @@ pub fn combine(
     as_of: DateTime<Utc>,
     repository: Option<&str>,
 ) -> Vec<HandoffFacts> {
-    let mut groups: BTreeMap<Key, Vec<FolderDigest>> = BTreeMap::new();
-    for digest in digests {
-        if let Some(key) = digest.key.clone() {
-            // Nearly all keys have one; room for four would be most of the memory.
-            groups.entry(key).or_insert_with(|| Vec::with_capacity(1)).push(digest);
-        }
-    }
-    let groups: Vec<_> = groups.into_iter().collect();
-    groups
-        .into_par_iter()
-        .flat_map_iter(|(key, digests)| {
-            separate(digests).into_iter().map(move |digests| HandoffFacts {
-                repository: repository.map(str::to_owned),
-                ..join(key.clone(), digests, as_of)
+    let repository: Option<Arc<str>> = repository.map(Arc::from);
+    let mut digests: Vec<Option<FolderDigest>> = digests.into_iter().map(Some).collect();
+    let key = |digest: &Option<FolderDigest>| digest.as_ref().and_then(|it| it.key.clone());
+    digests.sort_by_cached_key(key);
+    digests
+        .par_chunk_by_mut(|one, next| key(one) == key(next))
+        .flat_map_iter(|same| {
+            let same: Vec<FolderDigest> = same.iter_mut().filter_map(Option::take).collect();
+            let key = same.first().and_then(|digest| digest.key.clone());
+            let groups = if key.is_some() { separate(same) } else { Vec::new() };
+            let repository = &repository;
+            groups.into_iter().zip(std::iter::repeat(key)).filter_map(move |(digests, key)| {
+                Some(HandoffFacts { repository: repository.clone(), ..join(key?, digests, as_of) })
             })
         })
         .collect()
@@ -337,31 +358,38 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     let removed = if signed_at_tip {
         None
     } else {
-        digests.iter().filter_map(|digest| digest.removed).max_by_key(|change| change.order)
+        digests
+            .iter()
+            .filter_map(|digest| digest.incidents().removed)
+            .max_by_key(|change| change.order)
     };
     let timeline_at_tip = digests.iter().any(|digest| digest.timeline_at_tip);
-    let rewritten = digests.iter().filter_map(|digest| digest.rewritten.clone());
+    let incidents = || digests.iter().map(|digest| (digest, digest.incidents()));
+    let rewritten = incidents().filter_map(|(_, it)| it.rewritten.clone());
     let rewritten = rewritten.chain(lost_on_the_way(&digests, signed_at_tip));
     let rewritten = rewritten.min_by_key(|rewritten| rewritten.change.order);
-    let forged = digests.iter().filter_map(|digest| Some((digest.forged?, digest.path.clone())));
+    let forged = incidents().filter_map(|(digest, it)| Some((it.forged?, digest.path.clone())));
     let forged = forged.min_by_key(|(forged, _)| forged.change.order);
-    let ahead = digests.iter().filter_map(|digest| digest.ahead);
+    let ahead = incidents().filter_map(|(_, it)| it.ahead);
     let ahead = ahead.max_by_key(|early| early.at - early.change.at);
-    let exempted = digests.iter().filter_map(|digest| digest.exempted);
+    let exempted = incidents().filter_map(|(_, it)| it.exempted);
     let exempted = exempted.max_by_key(|change| change.order);
     // A folder that was moved brings its acceptance with it.
     let last = digests.iter().filter_map(|digest| digest.accepted).map(|(_, at)| at).max();
     let accepted = digests.iter().filter_map(|digest| digest.accepted);
     let accepted = accepted.filter(|(_, at)| Some(*at) == last).map(|(change, _)| change);
     let accepted = accepted.min_by_key(|change| change.order);
-    let foreign = foreign(&digests);
-    let gone = gone(&digests);
+    let (foreign, gone) = (foreign(&digests), gone(&digests));
+    let incidents = HandoffIncidents { removed, rewritten, forged, ahead, gone, exempted, foreign };
 
     let mut delivered: Option<Delivery> = None;
-    let mut versions = Vec::new();
-    let mut timelines: Vec<Events> = Vec::new();
+    let mut versions: Vec<BriefVersion> = Vec::new();
+    let mut timelines: Vec<Events> = Vec::with_capacity(1);
     for digest in digests {
-        versions.extend(digest.versions);
+        match versions.is_empty() {
+            true => versions = digest.versions,
+            false => versions.extend(digest.versions),
+        }
         // A folder that was moved left its old timeline behind in the history;
         // the new one has the same events and more.
         if digest.timeline_at_tip || !timeline_at_tip {
@@ -373,7 +401,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
             delivered = Some(delivery);
         }
     }
-    let events = Events::merge(&timelines, as_of);
+    let events = Events::merge(timelines, as_of);
     versions.sort_by_key(|version| version.change.order);
     versions.dedup_by_key(|version| version.blob);
     HandoffFacts {
@@ -383,17 +411,11 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
         tip,
         delivered,
         signed_at_tip,
-        removed,
         versions,
         events,
         timeline_at_tip,
-        rewritten,
-        forged,
-        ahead,
-        gone,
-        exempted,
         accepted,
-        foreign,
+        incidents: (incidents != NO_INCIDENTS).then(|| Box::new(incidents)),
     }
 }
 
@@ -404,15 +426,15 @@ fn lost_on_the_way(digests: &[FolderDigest], signed_at_tip: bool) -> Option<Rewr
         return None;
     }
     let now: Vec<&FolderDigest> = digests.iter().filter(|digest| digest.timeline_at_tip).collect();
-    let left = digests.iter().filter_map(|digest| Some((digest, digest.timeline_left?)));
+    let left =
+        digests.iter().filter_map(|digest| Some((digest, digest.incidents().timeline_left?)));
     let lost = left.filter_map(|(digest, change)| {
         if now.is_empty() {
             let event = None;
             return signed_at_tip.then_some(Rewritten { change, event });
         }
         let lost = digest.events.beyond(now.iter().map(|now| &now.events));
-        let comes_at_once =
-            |now: &&FolderDigest| now.timeline_from.is_some_and(|it| it.order == change.order);
+        let comes_at_once = |now: &&FolderDigest| now.timeline_from == Some(change.order);
         // Another handoff of this key that was taken away is not lost, but one too many.
         let is_copied = lost.iter().count() < digest.events.iter().count();
         let event = lost.iter().next().filter(|_| is_copied || now.iter().any(comes_at_once))?;
@@ -427,11 +449,11 @@ fn foreign(digests: &[FolderDigest]) -> Vec<(ForeignEvent, String)> {
     for digest in digests {
         let is_moved = |event: &ForeignEvent| {
             digests.iter().filter(|other| other.path != digest.path).any(|other| {
-                other.timeline_from.is_some_and(|from| from.order < event.change.order)
+                other.timeline_from.is_some_and(|from| from < event.change.order)
                     && other.events.of(event.event).any(|it| it.at == event.at)
             })
         };
-        let told = digest.foreign.iter().filter(|event| !is_moved(event));
+        let told = digest.incidents().foreign.iter().filter(|event| !is_moved(event));
         foreign.extend(told.map(|event| (*event, digest.path.clone())));
     }
     foreign.sort_by_key(|(event, _)| event.change.order);
@@ -440,13 +462,13 @@ fn foreign(digests: &[FolderDigest]) -> Vec<(ForeignEvent, String)> {
 
 /// From which commit to which none of the folders had the brief.
 fn gone(digests: &[FolderDigest]) -> Option<(RecordedCommit, RecordedCommit)> {
-    if digests.iter().all(|digest| digest.absences.is_empty()) {
+    if digests.iter().all(|digest| digest.incidents().absences.is_empty()) {
         return None;
     }
     let mut changes: Vec<(RecordedCommit, i32)> = Vec::new();
     for digest in digests {
         changes.extend(digest.versions.first().map(|first| (first.change, 1)));
-        for (gone, back) in &digest.absences {
+        for (gone, back) in &digest.incidents().absences {
             changes.push((*gone, -1));
             changes.extend(back.map(|back| (back, 1)));
         }

@@ -177,16 +177,19 @@ impl LedgerInput {
     ) -> Self {
         let mut gaps = scan_gaps;
         gaps.extend(gaps_of(&digests));
+        let History { head, branch, walked, commits, folders, schemas, settings } = history;
+        // The digests hold what counts of them.
+        drop(folders);
         Self {
             repository: repository.map(str::to_owned),
-            head: history.head,
-            branch: history.branch,
-            walked: history.walked,
-            commits: history.commits,
+            head,
+            branch,
+            walked,
+            commits,
             handoffs: combine(digests, as_of, repository),
             gaps,
-            schemas: history.schemas,
-            settings: history.settings,
+            schemas,
+            settings,
             ..Self::without_history()
         }
     }
@@ -237,7 +240,7 @@ impl LedgerInput {
     pub fn set_arrivals(&mut self, arrivals: Arrivals) {
         let arrival = |order: u32| arrivals.commits.get(usize::try_from(order).ok()?)?.clone();
         for delivery in self.handoffs.iter_mut().filter_map(|it| it.delivered.as_mut()) {
-            delivery.arrival = arrival(delivery.change.order);
+            delivery.arrival = arrival(delivery.change.order).map(Box::new);
         }
         let deliveries = self.handoffs.iter().filter_map(|handoff| handoff.delivered.as_ref());
         let unrecorded: BTreeSet<ObjectId> = deliveries

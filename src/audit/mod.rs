@@ -38,10 +38,10 @@ pub use coverage::{
 pub use digester::{BlobSource, Digester, ReadError, gaps_of};
 pub use events::{Events, Happened, TimelineFacts};
 pub use folder_digest::{
-    Arrival, AtTip, BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources,
-    Forgery, Proof, RecordedCommit, Rewritten,
+    Arrival, AtTip, BriefVersion, Delivery, Early, FolderDigest, FolderIncidents, ForeignEvent,
+    ForgedSources, Forgery, Proof, RecordedCommit, Rewritten,
 };
-pub use handoff_facts::{Altered, FolderAtTip, HandoffFacts, combine};
+pub use handoff_facts::{Altered, FolderAtTip, HandoffFacts, HandoffIncidents, combine};
 pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput, TurnedMerge};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,

@@ -179,7 +179,7 @@ pub struct DealRow {
     pub backfilled: bool,
     /// A brief that looks like this deal's, for a deal that has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub suggestion: Option<Suggestion>,
+    pub suggestion: Option<Box<Suggestion>>,
     /// The rules that fired, sorted.
     pub findings: Vec<&'static str>,
 }

@@ -72,7 +72,7 @@ pub(super) fn judge<'a>(
     );
     let mut row = bare_row(selected, &verdict);
     if matches!(verdict.class, Class::Missing | Class::Pending) {
-        row.suggestion = suggestions.for_deal(deal);
+        row.suggestion = suggestions.for_deal(deal).map(Box::new);
     }
     if let Some(handoff) = handoffs.first().copied() {
         row.matched = found.by;

@@ -67,6 +67,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
         .map(|(deal, found)| judge(input, deal, found, &handoffs, &suggestions))
         .collect();
     let orphans = find_orphans(input, &handoffs, &matches.taken, &suggestions);
+    drop(matches);
 
     let gaps = all_gaps(input, &selection);
     let signatures = judge_signatures(input, &handoffs);

@@ -676,8 +676,8 @@ fn read_ledger(
     let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
     input.turned = turned;
     input.checkpoints = chain.checkpoints;
-    let exempted = input.handoffs.iter().filter_map(|handoff| handoff.exempted);
-    let foreign = input.handoffs.iter().flat_map(|handoff| &handoff.foreign);
+    let exempted = input.handoffs.iter().filter_map(|handoff| handoff.incidents().exempted);
+    let foreign = input.handoffs.iter().flat_map(|handoff| &handoff.incidents().foreign);
     let asked = exempted.chain(foreign.map(|(event, _)| event.change));
     let asked: BTreeSet<ObjectId> = asked.map(|change| change.commit).collect();
     for commit in asked {

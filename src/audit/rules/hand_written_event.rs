@@ -19,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.judged.handoffs.first().copied()?;
     signature(case).or_else(|| {
-        let early = handoff.ahead?;
+        let early = handoff.incidents().ahead?;
         let message = format!(
             "The timeline of {} holds an event of {} in a commit of {}, which is {} earlier.",
             words::deal(case),
@@ -93,7 +93,9 @@ pub(super) fn check_events(case: &Case<'_>) -> Option<Finding> {
         .judged
         .handoffs
         .iter()
-        .flat_map(|handoff| handoff.foreign.iter().map(|it| (&it.0, handoff.locate(&it.1))))
+        .flat_map(|handoff| {
+            handoff.incidents().foreign.iter().map(|it| (&it.0, handoff.locate(&it.1)))
+        })
         .filter(|(event, _)| Some(event.change.order) != merged && event.at <= case.input.as_of)
         .collect();
     let (event, folder) = events

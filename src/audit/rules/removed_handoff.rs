@@ -25,7 +25,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.delivered.is_some())?;
     let deal = words::deal(case);
-    let Some(removed) = handoff.removed else {
+    let Some(removed) = handoff.incidents().removed else {
         return Some(Finding::new(
             &RULE,
             format!("{deal} was handed over, and its brief is gone."),
@@ -61,10 +61,10 @@ fn exempted(case: &Case<'_>) -> Option<Finding> {
     let row = &case.judged.row;
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.delivered.is_some())?;
     let delivery = handoff.delivered.as_ref()?;
-    let removed = handoff.removed?;
+    let removed = handoff.incidents().removed?;
     let mut handoffs = case.judged.handoffs.iter();
-    let decided = handoffs.find_map(|it| it.exempted)?;
-    let mut foreign = case.judged.handoffs.iter().flat_map(|it| &it.foreign);
+    let decided = handoffs.find_map(|it| it.incidents().exempted)?;
+    let mut foreign = case.judged.handoffs.iter().flat_map(|it| &it.incidents().foreign);
     let is_foreign = foreign.any(|(it, _)| it.event == EventKind::Exempted && it.change == decided);
     if !is_foreign && decided.order > removed.order {
         return None;
@@ -90,7 +90,7 @@ fn exempted(case: &Case<'_>) -> Option<Finding> {
 /// A brief that was gone for a while; the deal's class stays.
 fn brought_back(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
-    let (gone, back) = handoff.gone?;
+    let (gone, back) = handoff.incidents().gone?;
     let message = format!(
         "The brief of {} was gone for {}, from commit {} of {} to commit {}.",
         words::deal(case),

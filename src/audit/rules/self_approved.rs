@@ -96,7 +96,7 @@ fn exempted(case: &Case<'_>) -> Option<Finding> {
     let approver = row.approver.as_deref()?;
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.exemption().is_some())?;
     let approvers = &case.policy().approvers;
-    let rep = handoff.exempted.and_then(|change| rep_in(case, change.commit));
+    let rep = handoff.incidents().exempted.and_then(|change| rep_in(case, change.commit));
     let mut severity = RULE.severity;
     let why = if is_rep(case, approver) {
         "who is the deal's own rep".to_owned()

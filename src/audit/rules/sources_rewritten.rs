@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let mut handoffs = case.judged.handoffs.iter();
     let (handoff, (forged, folder)) =
-        handoffs.find_map(|handoff| Some((handoff, handoff.forged.as_ref()?)))?;
+        handoffs.find_map(|handoff| Some((handoff, handoff.incidents().forged.as_ref()?)))?;
     let commit = short(forged.change.commit);
     let what = match forged.what {
         Forgery::Written => "changed sources.yaml of",

@@ -13,8 +13,9 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
-    let handoff = case.judged.handoffs.iter().find(|handoff| handoff.rewritten.is_some())?;
-    let rewritten = handoff.rewritten.as_ref()?;
+    let handoff =
+        case.judged.handoffs.iter().find(|handoff| handoff.incidents().rewritten.is_some())?;
+    let rewritten = handoff.incidents().rewritten.as_ref()?;
     let commit = short(rewritten.change.commit);
     let what = match &rewritten.event {
         Some(event) => format!("took `{event}` out of the timeline of"),

@@ -13,7 +13,7 @@ fn a_moved_folder_is_one_handoff_that_was_delivered_at_its_first_path() {
     assert_eq!(handoffs.len(), 1);
     let handoff = &handoffs[0];
     assert_eq!(handoff.folder(), "briefs/2026/12/acme-inc--hubspot-1");
-    assert!(handoff.signed_at_tip && handoff.removed.is_none());
+    assert!(handoff.signed_at_tip && handoff.incidents().removed.is_none());
     assert_eq!(handoff.delivered.as_ref().expect("delivered").change.at, at(DELIVERED));
     assert_eq!(handoff.versions.len(), 1, "the move changed no brief");
     assert_eq!(handoff.events, World::handed_over().handoffs()[0].events);
@@ -46,12 +46,16 @@ fn a_version_that_is_no_brief_is_no_obstacle_and_an_object_that_is_not_there_is_
     world.put(&path, DELIVERED, Some(signed_brief("1")), all_done());
     let digest = &world.digests()[0];
     assert_eq!(digest.delivered.as_ref().expect("delivered").change.at, at(DELIVERED));
-    assert!(digest.unreadable.is_empty());
+    assert!(digest.incidents().unreadable.is_empty());
 
     world.blobs.remove(&broken);
     let digest = &world.digests()[0];
     assert_eq!(digest.delivered.as_ref().expect("delivered").change.at, at(DELIVERED));
-    assert_eq!(digest.unreadable.len(), 1, "what was in the first version nobody knows");
+    assert_eq!(
+        digest.incidents().unreadable.len(),
+        1,
+        "what was in the first version nobody knows"
+    );
 }
 
 #[test]
@@ -119,6 +123,6 @@ fn what_could_not_be_read_is_not_kept() {
     let digester = Digester::new(&world.history);
     let folder = &world.history.folders[0];
     let digest = digester.digest(folder, &mut Reader(&world.blobs));
-    assert_eq!(digest.unreadable.len(), 1);
+    assert_eq!(digest.incidents().unreadable.len(), 1);
     assert_eq!(digester.pack(folder, &digest), None);
 }

@@ -154,9 +154,11 @@ fn deal(at: usize, dice: &mut Dice, class: Class) -> DealRow {
             Vec::new()
         },
         backfilled: false,
-        suggestion: (class == Class::Missing && dice.roll(3) == 0).then(|| Suggestion {
-            what: "briefs/2026/10/acme--pandadoc-x1".to_owned(),
-            because: "the same name and amount".to_owned(),
+        suggestion: (class == Class::Missing && dice.roll(3) == 0).then(|| {
+            Box::new(Suggestion {
+                what: "briefs/2026/10/acme--pandadoc-x1".to_owned(),
+                because: "the same name and amount".to_owned(),
+            })
         }),
         findings: Vec::new(),
     }
@@ -433,7 +435,8 @@ pub(crate) fn hostile() -> AuditReport {
             row.url =
                 Some(if at % 2 == 0 { "javascript:alert(1)".to_owned() } else { text.clone() });
             row.unanswered = vec![text.clone()];
-            row.suggestion = Some(Suggestion { what: text.clone(), because: text.clone() });
+            row.suggestion =
+                Some(Box::new(Suggestion { what: text.clone(), because: text.clone() }));
             row
         })
         .collect();

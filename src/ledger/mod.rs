@@ -63,7 +63,7 @@ pub use file_versions::{FileVersion, FileVersions};
 pub use history::{ChosenParents, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;
-pub use path::{BRIEFS, Folder, LONGEST_SLUG, folder_for, key_of, month_for};
+pub use path::{BRIEFS, Folder, LONGEST_SLUG, folder_for, key_of, key_text, month_for, month_of};
 pub use push::{Gone, Pushed};
 pub use remote::{PushProbe, Unpushed};
 pub use repository::Ledger;

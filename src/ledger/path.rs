@@ -61,8 +61,21 @@ pub struct Folder {
 #[must_use]
 pub fn key_of(folder: &str) -> Option<Key> {
     let name = folder.rsplit('/').next().unwrap_or(folder);
-    let (_, key) = name.rsplit_once("--")?;
-    Key::parse(key).ok()
+    Key::parse(key_text(name)?).ok()
+}
+
+/// What stands behind the last `--` of a folder's name, where its key belongs.
+#[must_use]
+pub fn key_text(name: &str) -> Option<&str> {
+    let at = name.as_bytes().windows(2).rposition(|pair| pair == b"--")?;
+    Some(&name[at + 2..])
+}
+
+/// The layout's part of a handoff folder's path: `2026/11`.
+#[must_use]
+pub fn month_of(folder: &str) -> &str {
+    let below = folder.split_once('/').and_then(|(_, path)| path.rsplit_once('/'));
+    below.map_or("", |(month, _)| month)
 }
 
 /// Refuses a path that would leave the ledger, hide, or not exist on every system.

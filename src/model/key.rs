@@ -49,7 +49,7 @@ impl Key {
             text.as_bytes()[0].is_ascii_lowercase() || text.as_bytes()[0].is_ascii_digit();
         // `..` and a final `.lock` are not allowed in git ref names, and a draft lives on `handoff/<key>`.
         // `--` stands between the customer's name and the key in a folder's name.
-        let ref_safe = !["..", "--"].iter().any(|pair| text.contains(pair))
+        let ref_safe = !text.as_bytes().windows(2).any(|pair| matches!(pair, b".." | b"--"))
             && !text.ends_with(".lock")
             && !text.ends_with('.');
         if !starts_well || !ref_safe || !text.bytes().all(allowed) {

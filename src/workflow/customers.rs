@@ -14,7 +14,7 @@ use super::promises::open_promises;
 use super::store::{Stored, stored_at};
 use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, Timeline, View};
-use crate::ledger::{Folder, HandoffFiles, Snapshot, month_for};
+use crate::ledger::{Folder, HandoffFiles, Snapshot, month_for, month_of};
 use crate::model::{Key, ObjectId};
 use crate::text::shorten;
 
@@ -467,10 +467,8 @@ impl OpenHandoffs {
 
     /// A handoff that was just made in this folder.
     pub(super) fn add(&self, context: &Context, folder: &str, brief: &Brief) {
-        let month = folder.split_once('/').and_then(|(_, path)| path.rsplit_once('/'));
-        let month = month.map_or("", |(month, _)| month);
         // A month that was not read yet is read with this one in it.
-        if let Some(counts) = self.months.borrow_mut().get_mut(month)
+        if let Some(counts) = self.months.borrow_mut().get_mut(month_of(folder))
             && let Some(csm) = csm(context, brief)
         {
             *counts.entry(csm).or_insert(0) += 1;

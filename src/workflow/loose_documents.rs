@@ -13,7 +13,7 @@ use super::deal::{Found, differ, of_reference};
 use super::folder_facts::{FactKind, facts};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::Brief;
-use crate::ledger::{Folder, FolderGroup, HandoffFiles, key_of};
+use crate::ledger::{Folder, FolderGroup, HandoffFiles, key_of, key_text};
 use crate::model::{
     CrmName, Deal, DealId, DealRef, DocumentId, DocumentKey, Key, Money, ProviderName, Signature,
     normalise_deal_id,
@@ -271,10 +271,9 @@ pub(super) fn joined_deals(context: &Context, crm: &CrmName) -> BTreeMap<DealId,
     let Ok(snapshot) = context.ledger.snapshot() else { return BTreeMap::new() };
     // The key of a deal's own handoff begins with its CRM's name.
     let crms = crate::crm::CRMS.iter().map(|row| row.name).chain([crm.as_str()]);
-    let of_deals: Vec<String> = crms.map(|name| format!("--{name}-")).collect();
+    let of_deals: Vec<String> = crms.map(|name| format!("{name}-")).collect();
     let is_of_deal = |name: &str| {
-        let key = name.rfind("--").map_or("", |at| &name[at..]);
-        of_deals.iter().any(|start| key.starts_with(start))
+        key_text(name).is_some_and(|key| of_deals.iter().any(|start| key.starts_with(start)))
     };
     let read = |_: &Folder, files: &HandoffFiles| {
         let Some(brief) = &files.brief else { return Ok(None) };

@@ -18,7 +18,9 @@ use crate::brief::{
     Brief, BriefSources, Completeness, ConfirmedAnswers, Event, EventKind, MissingField, Timeline,
     View,
 };
-use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
+use crate::ledger::{
+    Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for, month_of,
+};
 use crate::model::{
     Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Remarks, Signature, Window,
 };
@@ -129,10 +131,11 @@ pub async fn sign_with_answers(
 /// Whether the remote is known to have a handoff as it is here.
 fn is_pushed(context: &Context, signed: &SignedHandoff) -> Result<Option<bool>, WorkflowError> {
     let Some(remote) = context.ledger.remote() else { return Ok(None) };
-    let Some(here) = context.stored(&signed.key, None)? else { return Ok(None) };
+    let month = Some(month_of(&signed.path));
+    let Some(here) = context.stored(&signed.key, month)? else { return Ok(None) };
     let branch = here.branch.as_deref().unwrap_or(context.ledger.branch());
     let there = context.ledger.snapshot_on_remote(&remote, branch)?;
-    let there = there.map(|there| stored_in(&there, &signed.key, None)).transpose()?.flatten();
+    let there = there.map(|there| stored_in(&there, &signed.key, month)).transpose()?.flatten();
     Ok(Some(there.is_some_and(|there| there.brief_blob == here.brief_blob)))
 }
 

@@ -3,6 +3,7 @@
 //! a month. While the group's tree is the same, neither it nor anything below
 //! it is read.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
@@ -52,7 +53,7 @@ impl FactsKind {
 pub struct FolderGroup {
     path: String,
     tree: ObjectId,
-    rows: Vec<CachedRow>,
+    rows: Rows,
     /// The names where the tree was read, else those in the file.
     names: Option<Vec<u8>>,
     file: Option<Vec<u8>>,
@@ -62,17 +63,57 @@ pub struct FolderGroup {
 /// The folders in a group that are no handoffs' by their names, with their trees.
 pub(in crate::ledger) type Below = Vec<(String, ObjectId)>;
 
+#[derive(Clone)]
 struct CachedRow {
     tree: ObjectId,
     name: Range<usize>,
     facts: Option<Range<usize>>,
 }
 
+enum Rows {
+    /// As a tree lists them.
+    Listed(Vec<CachedRow>),
+    /// As they stand in the file: of a hundred thousand folders few are looked at.
+    Kept(RowTable),
+}
+
+/// Where the rows of a file begin, how many there are, and where the names and
+/// the facts behind them begin.
+#[derive(Clone, Copy)]
+struct RowTable {
+    start: usize,
+    count: usize,
+    names: usize,
+    facts: usize,
+}
+
+impl RowTable {
+    /// A row of a file that [`decode`] gave this table for.
+    fn row(self, file: &[u8], at: usize) -> CachedRow {
+        let entry = |at: usize| &file[self.start + at * ROW..][..ROW];
+        let number = |bytes: &[u8]| {
+            let number = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);
+            usize::try_from(number).expect("places in a file fit memory")
+        };
+        let own = entry(at);
+        let (name, facts) = at.checked_sub(1).map_or((0, 0), |before| {
+            let before = entry(before);
+            (number(&before[20..]), number(&before[24..]))
+        });
+        let has_facts = own[28] == 1;
+        CachedRow {
+            tree: ObjectId(own.first_chunk().copied().unwrap_or_default()),
+            name: self.names + name..self.names + number(&own[20..]),
+            facts: has_facts.then(|| self.facts + facts..self.facts + number(&own[24..])),
+        }
+    }
+}
+
 impl std::fmt::Debug for FolderGroup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FolderGroup")
             .field("path", &self.path)
-            .field("folders", &self.rows.len())
+            .field("folders", &self.len())
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +176,7 @@ impl FolderGroup {
             }
         }
         let file = kept.map(|kept| kept.file);
-        Self { path, tree, rows, names: Some(names), file, below }
+        Self { path, tree, rows: Rows::Listed(rows), names: Some(names), file, below }
     }
 
     /// What else lies in it and may hold groups.
@@ -152,19 +193,29 @@ impl FolderGroup {
     /// How many folders lie in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        match &self.rows {
+            Rows::Listed(rows) => rows.len(),
+            Rows::Kept(table) => table.count,
+        }
     }
 
     /// Whether none lies in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
+    }
+
+    fn row(&self, at: usize) -> CachedRow {
+        match &self.rows {
+            Rows::Listed(rows) => rows[at].clone(),
+            Rows::Kept(table) => table.row(self.file.as_deref().unwrap_or_default(), at),
+        }
     }
 
     /// The name of a folder; empty where the group is itself a handoff's folder.
     #[must_use]
     pub fn name(&self, at: usize) -> &str {
-        let name = &self.name_bytes()[self.rows[at].name.clone()];
+        let name = &self.name_bytes()[self.row(at).name];
         std::str::from_utf8(name).expect("checked when it was read")
     }
 
@@ -176,13 +227,12 @@ impl FolderGroup {
     /// The folders whose names end in a key, in whatever case.
     pub fn ending_in(&self, key: &Key) -> impl Iterator<Item = Folder> {
         let (names, key) = (self.name_bytes(), key.as_str().as_bytes());
-        let is_meant = move |row: &CachedRow| {
-            let name = &names[row.name.clone()];
+        let is_meant = move |at: usize| {
+            let name = &names[self.row(at).name];
             let (rest, own) = name.split_at(name.len().saturating_sub(key.len()));
-            own.eq_ignore_ascii_case(key) && rest.ends_with(b"--")
+            rest.ends_with(b"--") && own.eq_ignore_ascii_case(key)
         };
-        let rows = self.rows.iter().enumerate().filter(move |(_, row)| is_meant(row));
-        rows.map(|(at, _)| self.folder(at))
+        (0..self.len()).filter(move |at| is_meant(*at)).map(|at| self.folder(at))
     }
 
     fn name_bytes(&self) -> &[u8] {
@@ -201,13 +251,13 @@ impl FolderGroup {
     /// The tree of a folder.
     #[must_use]
     pub fn tree(&self, at: usize) -> ObjectId {
-        self.rows[at].tree
+        self.row(at).tree
     }
 
     /// What is kept of a folder; `None` where it is to be worked out.
     #[must_use]
     pub fn facts(&self, at: usize) -> Option<&[u8]> {
-        let range = self.rows[at].facts.clone()?;
+        let range = self.row(at).facts?;
         self.file.as_deref().map(|file| &file[range])
     }
 
@@ -222,7 +272,7 @@ impl FolderGroup {
         let news = (0..self.len()).filter(|at| self.facts(*at).is_none()).count();
         if self.is_worth_saving(news) {
             let none: &[u8] = &[];
-            self.save(git_dir, kind, &vec![Some(none); self.rows.len()]);
+            self.save(git_dir, kind, &vec![Some(none); self.len()]);
         }
     }
 
@@ -230,12 +280,13 @@ impl FolderGroup {
     /// cannot be written is no error: the next run is only slower.
     pub fn save(&self, git_dir: &Path, kind: &FactsKind, facts: &[Option<&[u8]>]) {
         // A folder without a key in its name is read each time: it is its own group.
-        if self.rows.iter().any(|row| row.name.is_empty()) {
+        let rows = || (0..self.len()).map(|at| self.row(at));
+        if rows().any(|row| row.name.is_empty()) {
             return;
         }
         let (mut names, mut bytes) = (0, 0);
-        let mut table = Vec::with_capacity(self.rows.len() * ROW);
-        for (row, facts) in self.rows.iter().zip(facts) {
+        let mut table = Vec::with_capacity(self.len() * ROW);
+        for (row, facts) in rows().zip(facts) {
             names += row.name.len();
             bytes += facts.as_ref().map_or(0, |facts| facts.len());
             table.extend_from_slice(&row.tree.0);
@@ -257,9 +308,9 @@ impl FolderGroup {
                 out.write_all(&short(name.len()))?;
                 out.write_all(name.as_bytes())?;
             }
-            out.write_all(&short(self.rows.len()))?;
+            out.write_all(&short(self.len()))?;
             out.write_all(&table)?;
-            (0..self.rows.len()).try_for_each(|at| out.write_all(self.name(at).as_bytes()))?;
+            (0..self.len()).try_for_each(|at| out.write_all(self.name(at).as_bytes()))?;
             facts.iter().flatten().try_for_each(|facts| out.write_all(facts))
         });
     }
@@ -275,7 +326,7 @@ pub(in crate::ledger) struct KeptGroup {
     file: Vec<u8>,
     tree: ObjectId,
     below: Below,
-    rows: Vec<CachedRow>,
+    table: RowTable,
 }
 
 impl KeptGroup {
@@ -287,8 +338,8 @@ impl KeptGroup {
             return None;
         }
         let file = load(&path, MAGIC, FORMAT)?;
-        let (tree, below, rows) = decode(body(&file), kind, group)?;
-        Some(Self { file, tree, below, rows })
+        let (tree, below, table) = decode(&file, kind, group)?;
+        Some(Self { file, tree, below, table })
     }
 
     /// The group's tree when it was kept.
@@ -298,25 +349,29 @@ impl KeptGroup {
 
     /// The group, which is the same as it was.
     pub(in crate::ledger) fn into_group(self, path: String) -> FolderGroup {
-        let Self { file, tree, below, rows } = self;
-        FolderGroup { path, tree, rows, names: None, file: Some(file), below }
+        let Self { file, tree, below, table } = self;
+        FolderGroup { path, tree, rows: Rows::Kept(table), names: None, file: Some(file), below }
     }
 
     /// Where the facts of a folder stand, if it is the same.
     fn find(&self, name: &[u8], tree: ObjectId) -> Option<Range<usize>> {
-        let by_name = |row: &CachedRow| self.file[row.name.clone()].cmp(name);
-        let row = &self.rows[self.rows.binary_search_by(by_name).ok()?];
-        row.facts.clone().filter(|_| row.tree == tree)
+        let (mut low, mut high) = (0, self.table.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            let row = self.table.row(&self.file, middle);
+            match self.file[row.name].cmp(name) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return row.facts.filter(|_| row.tree == tree),
+            }
+        }
+        None
     }
 }
 
-/// The group's tree, what lies below, and the rows, whose ranges are places in
-/// the whole file.
-fn decode(
-    bytes: &[u8],
-    kind: &FactsKind,
-    group: &str,
-) -> Option<(ObjectId, Below, Vec<CachedRow>)> {
+/// The group's tree, what lies below, and where the rows stand in the whole file.
+fn decode(file: &[u8], kind: &FactsKind, group: &str) -> Option<(ObjectId, Below, RowTable)> {
+    let bytes = body(file);
     let mut from = ByteReader(bytes);
     if from.array::<32>()? != kind.basis {
         return None;
@@ -334,38 +389,25 @@ fn decode(
         below.push((std::str::from_utf8(from.take(length)?).ok()?.to_owned(), tree));
     }
     let count = from.count(ROW)?;
-    let mut table = ByteReader(from.take(count * ROW)?);
-    // Names and facts follow; their places are counted from the file's beginning.
-    let start = HEADER + bytes.len() - from.0.len();
-    let mut rows = Vec::with_capacity(count);
-    let (mut name, mut facts) = (0, 0);
-    for _ in 0..count {
-        let tree = ObjectId(table.array()?);
-        let end = usize::try_from(table.number()?).ok().filter(|end| *end > name)?;
-        let last = usize::try_from(table.number()?).ok().filter(|last| *last >= facts)?;
-        let has_facts = table.take(1)?[0] == 1;
-        rows.push(CachedRow {
-            tree,
-            name: start + name..start + end,
-            facts: has_facts.then_some(facts..last),
-        });
-        (name, facts) = (end, last);
+    // Places are counted from the file's beginning.
+    let place = |from: &ByteReader<'_>| HEADER + bytes.len() - from.0.len();
+    let start = place(&from);
+    let (entries, _) = from.take(count * ROW)?.as_chunks::<ROW>();
+    let ends = |entry: &[u8; ROW]| {
+        let mut entry = ByteReader(&entry[20..]);
+        Some((usize::try_from(entry.number()?).ok()?, usize::try_from(entry.number()?).ok()?))
+    };
+    let names = place(&from);
+    let (length, _) = entries.last().map_or(Some((0, 0)), ends)?;
+    let all = std::str::from_utf8(from.take(length)?).ok()?;
+    let (mut name, mut facts, mut before) = (0, 0, "");
+    for entry in entries {
+        let (end, last) = ends(entry).filter(|(end, last)| *end > name && *last >= facts)?;
+        let own = all.get(name..end).filter(|own| *own > before)?;
+        (name, facts, before) = (end, last, own);
     }
-    let names = from.take(name)?;
-    if from.0.len() != facts {
-        return None;
-    }
-    let all = std::str::from_utf8(names).ok()?;
-    let mut before: &str = "";
-    for row in &mut rows {
-        let own = all.get(row.name.start - start..row.name.end - start)?;
-        if own <= before {
-            return None;
-        }
-        before = own;
-        row.facts = row.facts.clone().map(|it| start + name + it.start..start + name + it.end);
-    }
-    Some((tree, below, rows))
+    let table = RowTable { start, count, names, facts: place(&from) };
+    (from.0.len() == facts).then_some((tree, below, table))
 }
 
 fn path(git_dir: &Path, kind: &FactsKind, group: &str) -> PathBuf {

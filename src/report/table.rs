@@ -1,6 +1,8 @@
 //! Lists of other commands (`status`, `coverage`, `doctor`, `inbox`) as tables,
 //! and colours on a terminal or in a CI log.
 
+use std::borrow::Cow;
+
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
 };
@@ -16,18 +18,40 @@ use crate::text;
 /// overrides visible, on one line, and nothing that GitHub's runner would take
 /// for a workflow command (`::error::` at a line's start, `##[…]` anywhere).
 pub(super) fn inert(given: &str) -> String {
+    made_inert(given).into_owned()
+}
+
+fn made_inert(given: &str) -> Cow<'_, str> {
     // Most cells are, and a table may have a hundred thousand rows.
-    let is_plain = given.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    let has_marks = given.contains("##[") || given.starts_with(':');
-    if is_plain && !has_marks && !given.contains("  ") && given.trim_ascii() == given {
-        return given.to_owned();
+    let has_marks = given.starts_with(':') || given.as_bytes().contains(&b'#');
+    let is_folded = !given.as_bytes().windows(2).any(|pair| pair == b"  ");
+    if is_plain(given) && !has_marks && is_folded && given.trim_ascii() == given {
+        return Cow::Borrowed(given);
     }
     let folded = given.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = text::terminal(&folded).replace("##[", "## [");
-    match shown.strip_prefix("::") {
+    Cow::Owned(match shown.strip_prefix("::") {
         Some(rest) => format!(": :{rest}"),
         None => shown,
+    })
+}
+
+fn blanks(out: &mut String, mut count: usize) {
+    const SOME: &str = "                                ";
+    while count > 0 {
+        let some = count.min(SOME.len());
+        out.push_str(&SOME[..some]);
+        count -= some;
     }
+}
+
+/// Whether a text has printable ASCII alone: as many columns as bytes.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+fn width(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { text.width() }
 }
 
 /// Sets colours, or does not.
@@ -113,37 +137,55 @@ const ALIGNED: usize = 60;
 #[derive(Debug, Clone)]
 pub struct Table {
     columns: Vec<TableColumn>,
-    rows: Vec<Vec<String>>,
+    /// The cells, one behind the other, and where each of them ends.
+    text: String,
+    ends: Vec<usize>,
 }
 
 impl Table {
     /// A table without rows.
     #[must_use]
     pub fn new(columns: impl IntoIterator<Item = TableColumn>) -> Self {
-        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+        let columns = columns.into_iter().collect();
+        Self { columns, text: String::new(), ends: Vec::new() }
     }
 
     /// Adds a row; cells that are missing are empty, cells too many are a bug.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) -> &mut Self {
-        let mut cells: Vec<String> = cells.into_iter().map(|cell| inert(cell.as_ref())).collect();
-        debug_assert!(cells.len() <= self.columns.len(), "a row is no longer than the titles");
-        cells.resize(self.columns.len(), String::new());
-        self.rows.push(cells);
+        let end = self.ends.len() + self.columns.len();
+        let mut cells = cells.into_iter();
+        for cell in cells.by_ref().take(self.columns.len()) {
+            self.text.push_str(&made_inert(cell.as_ref()));
+            self.ends.push(self.text.len());
+        }
+        debug_assert!(cells.next().is_none(), "a row is no longer than the titles");
+        self.ends.resize(end, self.text.len());
         self
+    }
+
+    /// The cells of each row.
+    fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = &str> + Clone> {
+        let columns = self.columns.len().max(1);
+        (0..self.ends.len() / columns).map(move |row| {
+            (row * columns..(row + 1) * columns).map(move |at| {
+                let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+                &self.text[start..self.ends[at]]
+            })
+        })
     }
 
     /// Whether there is no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.ends.is_empty()
     }
 
     /// How wide a column must be: what people copy, numbers and words are not broken.
     fn least(&self, at: usize, column: &TableColumn) -> usize {
-        let cells = || self.rows.iter().map(|row| row[at].as_str());
-        let widest = cells().map(UnicodeWidthStr::width).max().unwrap_or_default();
+        let cells = || self.rows().filter_map(|mut row| row.nth(at));
+        let widest = cells().map(width).max().unwrap_or_default();
         let words = cells().chain([column.title.as_str()]).flat_map(str::split_whitespace);
-        let word = words.map(UnicodeWidthStr::width).max().unwrap_or_default();
+        let word = words.map(width).max().unwrap_or_default();
         match column.whole || column.right {
             true => widest.max(word),
             false => widest.min(NARROW).max(word.min(LONG_WORD)),
@@ -154,16 +196,15 @@ impl Table {
     fn blocks(&self, options: &Options) -> String {
         let paint = Paint { color: options.color };
         let head = self.columns.iter().position(|column| column.whole).unwrap_or_default();
-        let titles = self.columns.iter().map(|column| column.title.width()).max();
+        let titles = self.columns.iter().map(|column| width(&column.title)).max();
         let titles = titles.unwrap_or_default();
         let mut out = String::new();
-        for row in &self.rows {
-            out.push_str(&format!("{}\n", paint.bold(&row[head])));
-            for (at, cell) in
-                row.iter().enumerate().filter(|(at, cell)| *at != head && !cell.is_empty())
-            {
+        for row in self.rows() {
+            let key = row.clone().nth(head).unwrap_or_default();
+            out.push_str(&format!("{}\n", paint.bold(key)));
+            for (at, cell) in row.enumerate().filter(|(at, cell)| *at != head && !cell.is_empty()) {
                 let title = self.columns[at].title.to_lowercase();
-                let gap = " ".repeat(titles - title.width());
+                let gap = " ".repeat(titles - width(&title));
                 out.push_str(&format!("  {title}{gap}  {cell}\n"));
             }
         }
@@ -185,32 +226,33 @@ impl Table {
     /// Each row on a line of its own, however long: nothing has to be fitted.
     fn lines(&self, options: &Options) -> String {
         let titles: Vec<String> = self.columns.iter().map(|it| it.title.to_uppercase()).collect();
-        let mut widths: Vec<usize> = titles.iter().map(|title| title.width()).collect();
-        for row in &self.rows {
-            for ((width, cell), column) in widths.iter_mut().zip(row).zip(&self.columns) {
-                let own = cell.width();
+        let mut widths: Vec<usize> = titles.iter().map(|title| width(title)).collect();
+        for row in self.rows() {
+            for ((widest, cell), column) in widths.iter_mut().zip(row).zip(&self.columns) {
+                let own = width(cell);
                 if own <= ALIGNED || column.whole || column.right {
-                    *width = (*width).max(own);
+                    *widest = (*widest).max(own);
                 }
             }
         }
-        let mut out = String::new();
-        let add = |row: &[String], out: &mut String| {
+        let mut out = String::with_capacity(2 * self.text.len());
+        let add = |row: &mut dyn Iterator<Item = &str>, out: &mut String| {
             let begin = out.len();
-            for ((cell, column), width) in row.iter().zip(&self.columns).zip(&widths) {
-                let gap = width.saturating_sub(cell.width());
+            for ((cell, column), widest) in row.zip(&self.columns).zip(&widths) {
+                let gap = widest.saturating_sub(width(cell));
                 let (before, after) = if column.right { (gap, 2) } else { (0, gap + 2) };
-                out.extend(std::iter::repeat_n(' ', before));
+                blanks(out, before);
                 out.push_str(cell);
-                out.extend(std::iter::repeat_n(' ', after));
+                blanks(out, after);
             }
             out.truncate(begin + out[begin..].trim_end().len());
         };
-        add(&titles, &mut out);
-        out = Paint { color: options.color }.bold(&out);
+        let mut head = String::new();
+        add(&mut titles.iter().map(String::as_str), &mut head);
+        out.push_str(&Paint { color: options.color }.bold(&head));
         out.push('\n');
-        for row in &self.rows {
-            add(row, &mut out);
+        for mut row in self.rows() {
+            add(&mut row, &mut out);
             out.push('\n');
         }
         out
@@ -227,7 +269,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')));
         table.set_header(self.columns.iter().map(|column| column.title.to_uppercase()));
-        table.add_rows(self.rows.iter());
+        table.add_rows(self.rows());
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(width.max(20)).unwrap_or(u16::MAX));
         let last = self.columns.len().saturating_sub(1);

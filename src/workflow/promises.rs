@@ -1,9 +1,10 @@
 //! What reps have promised, over the whole ledger: due when, kept or open.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::folder_facts::{FactKind, FolderFacts, facts};
+use super::folder_facts::{FactKind, FolderFacts, select};
 use super::recording::append;
 use super::store::Stored;
 use super::{Context, WorkflowError};
@@ -61,26 +62,34 @@ pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
         let stored = read(folder, files)?;
         Ok(stored.map_or_else(Vec::new, |stored| promises_of(context, &stored)))
     };
-    let FolderFacts { rows, mut gaps } = facts(
-        context,
-        &snapshot,
-        None,
-        &FactKind { name: "promises", basis: b"", read: &of_folder },
-    );
-    let mut all: Vec<Promise> = Vec::new();
-    for (folder, read) in rows {
-        match read {
-            Ok(promises) => all.extend(promises),
-            Err(why) => gaps.push(Gap::new(folder.path, why)),
-        }
-    }
     // What is overdue is so today, and was not when it was kept.
     let today = today(context);
-    for promise in &mut all {
-        promise.overdue = promise.is_overdue(today);
+    let of_today = |mut promises: Vec<Promise>| {
+        for promise in &mut promises {
+            promise.overdue = promise.is_overdue(today);
+        }
+        promises
+    };
+    let wanted = |folder: &dyn Fn() -> Folder, read: Result<Vec<Promise>, String>| match read {
+        Ok(promises) if promises.is_empty() => None,
+        Ok(promises) => Some(Ok(of_today(promises))),
+        Err(why) => Some(Err(Gap::new(folder().path, why))),
+    };
+    let kind = FactKind { name: "promises", basis: b"", read: &of_folder };
+    let FolderFacts { rows, mut gaps } = select(context, &snapshot, None, &kind, |_| true, wanted);
+    let (mut all, mut unread) = (Vec::with_capacity(rows.len()), Vec::new());
+    for read in rows {
+        match read {
+            Ok(promises) => all.extend(promises),
+            Err(gap) => unread.push(gap),
+        }
     }
-    all.sort_by(|a, b| {
-        (a.due.is_none(), a.due, &a.key, a.number).cmp(&(b.due.is_none(), b.due, &b.key, b.number))
+    unread.sort_by(|one, other| one.what.cmp(&other.what));
+    gaps.extend(unread);
+    all.par_sort_unstable_by(|a, b| {
+        let order = |it: &Promise| (it.due.is_none(), it.due);
+        let by_key = || (&a.key, a.number, &a.folder).cmp(&(&b.key, b.number, &b.folder));
+        order(a).cmp(&order(b)).then_with(by_key)
     });
     Ok((all, gaps))
 }

@@ -73,6 +73,14 @@ pub fn is_placeholder(text: &str) -> bool {
         // Nothing but `?`, `-`, `...`: punctuation, yet not an emoji or a sign in another script.
         return text.chars().all(|c| c.is_ascii_punctuation() || c == '…' || c == '–' || c == '—');
     }
+    // Most texts begin with a word that none of them begins with.
+    let first = core.split_whitespace().next().unwrap_or_default().as_bytes();
+    let begins = |known: &&str| {
+        known.as_bytes().get(..first.len()).is_some_and(|start| start.eq_ignore_ascii_case(first))
+    };
+    if first.iter().all(u8::is_ascii_graphic) && !PLACEHOLDERS.iter().any(begins) {
+        return false;
+    }
     let mut folded = String::with_capacity(core.len());
     for word in core.split_whitespace() {
         if !folded.is_empty() {

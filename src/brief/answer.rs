@@ -143,8 +143,19 @@ mod tests {
 
     #[test]
     fn placeholders_are_recognised_and_answers_are_not() {
-        for text in ["TBD", " tbc. ", "N/A", "?", "???", "(to be  confirmed)", "-", "Unknown", "…"]
-        {
+        let longest = format!("{:.>40}", "TBD");
+        for text in [
+            "TBD",
+            " tbc. ",
+            "N/A",
+            "?",
+            "???",
+            "(to be  confirmed)",
+            "-",
+            "Unknown",
+            "…",
+            &longest,
+        ] {
             assert!(is_placeholder(text), "{text:?} answers nothing");
         }
         for text in [
@@ -159,6 +170,8 @@ mod tests {
             "NA",
             "Testing",
             "",
+            // Longer than any of the words, whatever stands around it.
+            &format!("{:.>41}", "TBD"),
         ] {
             assert!(!is_placeholder(text), "{text:?} is an answer");
         }

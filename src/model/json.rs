@@ -76,10 +76,6 @@ impl<'de> Visitor<'de> for Consistent {
         Ok(value.into())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(value) = from.next_element_seed(self)? {

@@ -180,15 +180,6 @@ impl CurrencyMark {
         }
     }
 
-    /// What stands in the text.
-    #[must_use]
-    pub fn written(self) -> &'static str {
-        match self {
-            Self::Code(code) => code,
-            Self::Sign(sign) => sign.sign,
-        }
-    }
-
     /// The mark that a text begins with, and what follows it.
     pub(super) fn strip_prefix(text: &str) -> Option<(Self, &str)> {
         if text.starts_with(|first: char| first.is_ascii_digit()) {

@@ -107,9 +107,12 @@ fn a_template_of_the_ledger_ends_whatever_it_says() {
 }
 
 /// Expressions of that kind for `brief:` and `scope:`.
-const EXPRESSIONS: [&str; 7] = [
+const EXPRESSIONS: [&str; 10] = [
     "('a' * 9999) | replace('a', 'b' * 9999)",
     "(('a' * 9999) ~ ('b' * 9999)) * 9999",
+    "'ab' * 9000000000000000000",
+    "9000000000000000000 * 'ab'",
+    "[1, 2] * 9000000000000000000",
     "range(9999) | join('a' * 9999)",
     "range(99999) | map('string') | map('replace', '1', 'a' * 99999) | list",
     "('\\n' * 999999) | indent(9999)",

@@ -1,11 +1,13 @@
 //! From deal to brief: the defaults, a company's changes, and what cannot hurt.
 
 use chrono::{DateTime, Utc};
-use handoff::brief::{Brief, Completeness, FirstTouch, MappedBrief, Mapping, MappingInput, Schema};
+use handoff::brief::{
+    Brief, Completeness, FirstTouch, MappedBrief, Mapping, MappingInput, Schema, propose,
+};
 use handoff::crm::base_mappings;
 use handoff::model::{
     Company, Contact, CrmName, Deal, DealId, DocumentId, Key, LineItem, Money, Person,
-    ProviderName, Signature, Signer,
+    ProviderName, RecordKind, Signature, Signer,
 };
 use handoff::yaml::Span;
 use serde_json::{Map, Value, json};
@@ -361,6 +363,232 @@ fn every_problem_of_a_mapping_is_told_at_once_with_its_place() {
 }
 
 #[test]
+fn a_trace_names_what_an_answer_was_made_from() {
+    let mapping = compile(
+        None,
+        &[
+            ("a", "deal.name"),
+            ("b", "signature.document_name"),
+            ("c", "deal.name or signature.document_name"),
+            ("d", "signature.customer or company.name"),
+            ("e", "deal.name ~ ' / ' ~ signature.document_name"),
+            ("f", "'fixed'"),
+            ("g", "deal.amount"),
+            ("h", "deal | property('HANDOFF integrations') | lines"),
+            ("i", "deal.stage or deal.properties.nothing or company.name"),
+            ("j", "line_items | map(attribute='name') | join(', ')"),
+            ("k", "deal.stage"),
+            ("l", "brief.customer.name ~ '!'"),
+            ("m", "brief.customer.name or deal.name"),
+        ],
+    );
+    let (deal, signature) = (deal("hubspot"), signature());
+    let brief = json!({"customer": {"name": "Acme"}});
+    let input =
+        MappingInput { signature: Some(&signature), deal: Some(&deal), ..MappingInput::default() };
+    let traced = mapping.trace(&input, &brief, None);
+    let told: Vec<Value> = traced
+        .iter()
+        .map(|it| json!([it.pointer, format!("{:?}", it.from), it.reads, it.expression]))
+        .collect();
+    let (deal_name, document) = ("Northwind Robotics - Platform", "Order form");
+    let is = |field: &str, from: &str, reads: Value, expression: &str| {
+        json!([format!("/{field}"), from, reads, expression])
+    };
+    assert_eq!(
+        told,
+        [
+            is("a", "Crm", json!({"deal.name": deal_name}), "deal.name"),
+            is(
+                "b",
+                "Document",
+                json!({"signature.document_name": document}),
+                "signature.document_name"
+            ),
+            // Where one source alone gives the answer, it is that one's.
+            is("c", "Crm", json!({"deal.name": deal_name}), "deal.name or signature.document_name"),
+            is(
+                "d",
+                "Document",
+                json!({"signature.customer": "Northwind Robotics Ltd"}),
+                "signature.customer or company.name"
+            ),
+            is(
+                "e",
+                "Crm",
+                json!({"deal.name": deal_name, "signature.document_name": document}),
+                "deal.name ~ ' / ' ~ signature.document_name"
+            ),
+            is("f", "Settings", json!({}), "'fixed'"),
+            is("g", "Crm", json!({"deal.amount": "48000 USD"}), "deal.amount"),
+            is(
+                "h",
+                "Crm",
+                json!({"deal.handoff_integrations": "Okta;NetSuite"}),
+                "deal | property('HANDOFF integrations') | lines"
+            ),
+            is(
+                "i",
+                "Crm",
+                json!({"company.name": "Northwind Robotics"}),
+                "deal.stage or deal.properties.nothing or company.name"
+            ),
+            is(
+                "j",
+                "Crm",
+                json!({"line_items": ["Platform Enterprise", "Onboarding package"]}),
+                "line_items | map(attribute='name') | join(', ')"
+            ),
+            is(
+                "l",
+                "Settings",
+                json!({"brief.customer.name": "Acme"}),
+                "brief.customer.name ~ '!'"
+            ),
+            is(
+                "m",
+                "Crm",
+                json!({"brief.customer.name": "Acme", "deal.name": deal_name}),
+                "brief.customer.name or deal.name"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_column_is_proposed_where_most_of_its_texts_read_as_the_answer() {
+    let proposed = |column: &str, texts: &[&str], own: &[(&str, &str)]| {
+        let with = |text: &&str| {
+            let mut deal = Deal::new(CrmName::new("file"), DealId::new("1"));
+            deal.properties = map(json!({column: text, "Account tier": "gold"}));
+            deal
+        };
+        let deals: Vec<Deal> = texts.iter().map(with).collect();
+        let deals: Vec<&Deal> = deals.iter().collect();
+        let folded = |name: &str| name.to_lowercase().replace(' ', "");
+        // Case and punctuation do not count in a property's name.
+        let known = [column, "Account tier", "Other column"].map(folded).into();
+        let proposals = propose(&[column.to_owned()], &known, &deals, &compile(None, own));
+        assert!(proposals.len() < 2, "{proposals:?}");
+        proposals.into_iter().next().map(|it| (it.field, it.expression, it.fills, it.now))
+    };
+    let is =
+        |field: &str, read: &str, fills, now| Some((field.to_owned(), read.to_owned(), fills, now));
+    let months = |column: &str| format!("deal | property(\"{column}\") | months");
+    // Three of five are enough.
+    assert_eq!(
+        proposed("Contract length", &["12", "24 months", "P1Y", "soon", "open"], &[]),
+        is("purchase.term.months", &months("Contract length"), 3, 0)
+    );
+    assert_eq!(proposed("Contract length", &["12", "24 months", "soon", "open", "?"], &[]), None);
+    assert_eq!(proposed("Shoe size", &["12", "24 months"], &[]), None, "a name that says nothing");
+    // What people write is words: no numbers, links or flags, whatever the column is called.
+    for (column, text) in [("Tier", "gold"), ("Promises", "SSO with Okta"), ("Risks", "a freeze")] {
+        assert!(proposed(column, &[text], &[]).is_some(), "{column}: {text}");
+        for no in ["12", "2026-11-20", "true", "No", "https://acme.example/x", "a@b.example"] {
+            assert_eq!(proposed(column, &[no, no, text], &[]), None, "{column}: {no}");
+            assert_eq!(proposed(column, &[no, text], &[]), None, "{column}: {no}");
+        }
+    }
+    // What a line in force reads, and the deals have, comes first in the new one.
+    let tier = |line: &'static str| [("customer.tier", line)];
+    let plain = tier("deal | property('Old tier', 'Account tier') | plain");
+    assert_eq!(proposed("Support tier", &["silver", "gold"], &plain), None, "no more deals");
+    for (line, new) in [
+        (
+            "deal | property('Gone', 'Other column', 'Old tier') | words",
+            "(deal | property(\"Other column\") | words) or (deal | property(\"Support tier\") | plain)",
+        ),
+        (
+            "deal | property('Other column') | words or company | property('Any') | words",
+            "(deal | property(\"Other column\") | words or company | property(\"Any\") | words) or (deal | property(\"Support tier\") | plain)",
+        ),
+        (
+            "deal | property(\"Gone (old)\", 'Other (column)', \"Other \\\"column\\\"\") | words",
+            "(deal | property(\"Other (column)\", \"Other \\\"column\\\"\") | words) or (deal | property(\"Support tier\") | plain)",
+        ),
+        // Of one shape they are one line.
+        (
+            "deal | property('Gone', 'Other column') | plain",
+            "deal | property(\"Other column\", \"Support tier\") | plain",
+        ),
+        (
+            "deal | property('Other column') | words or deal | property('Other column') | plain",
+            "(deal | property(\"Other column\") | words or deal | property(\"Other column\") | plain) or (deal | property(\"Support tier\") | plain)",
+        ),
+        ("deal | property('Gone') | plain", "deal | property(\"Support tier\") | plain"),
+    ] {
+        assert_eq!(
+            proposed("Support tier", &["silver", "gold"], &tier(line)),
+            is("customer.tier", new, 2, 0),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_discount_is_a_part_or_an_amount_and_what_is_no_number_stays_as_it_is() {
+    let arguments = "discount_percent='p', discount_amount='a', discount_type='k'";
+    for (properties, currency, discount) in [
+        ("'p': '10'", true, json!("10%")),
+        ("'p': '10.0'", true, json!("10%")),
+        ("'p': 'as agreed'", true, json!("as agreed")),
+        ("'p': '0'", true, json!(null)),
+        ("'p': '0', 'a': '100'", true, json!("USD 100")),
+        ("'a': '100'", true, json!("USD 100")),
+        ("'a': '100'", false, json!("100")),
+        ("'a': 'two seats free'", true, json!("two seats free")),
+        ("'a': '0'", true, json!(null)),
+        // One column for both, and one that says which it is.
+        ("'p': '5', 'k': 'amount'", true, json!("USD 5")),
+        ("'p': '5', 'k': 'percentage'", true, json!("5%")),
+        ("'k': 'amount'", true, json!(null)),
+    ] {
+        let currency = if currency { ", currency='USD'" } else { "" };
+        let item = format!("{{'name': 'Platform', 'properties': {{{properties}}}}}");
+        let source = format!("[{item}] | products({arguments}{currency})");
+        let product = eval(&source).expect(&source)[0].clone();
+        assert_eq!(product.get("discount"), Some(&discount).filter(|it| !it.is_null()), "{source}");
+    }
+    // A line that has no name is called by its number, and one without either is none.
+    let named = "[{'sku': 'P-1', 'quantity': '2'}, {'quantity': '1'}] | products";
+    assert_eq!(eval(named), Ok(json!([{"name": "P-1", "quantity": 2, "sku": "P-1"}])));
+    assert_eq!(eval("[{'quantity': '1'}] | products"), Ok(json!(null)));
+}
+
+#[test]
+fn what_would_grow_too_large_is_refused_and_what_does_not_is_made() {
+    for source in [
+        "('a' * 9999) | replace('a', 'b' * 9999)",
+        "('a' * 9999) | replace('', 'b' * 9999)",
+        "range(9999) | join('a' * 9999)",
+        "('\\n' * 99999) | indent(9999)",
+        "[1] | batch(999999999, 0) | list",
+        "[1] | slice(999999999) | list",
+        "'%999999999d' | format(1)",
+        "'%*d' | format(999999999, 1)",
+        "'ab' * 9999999",
+        "9999999 * 'ab'",
+        "[1, 2] * 9999999",
+    ] {
+        let remark = eval(source).expect_err(source);
+        assert!(remark.contains("large") || remark.contains("MiB"), "{source}: {remark}");
+    }
+    for (source, made) in [
+        ("('a' * 99) | replace('a', 'bb') | length", json!(198)),
+        ("'abc' | replace('', '-')", json!("-a-b-c-")),
+        ("range(10) | join('ab') | length", json!(28)),
+        ("'a\\nb' | indent(2)", json!("a\n  b")),
+        ("[1, 2, 3] | batch(2) | list", json!([[1, 2], [3]])),
+        ("'%5d' | format(7) ~ '.'", json!("7.")),
+        ("'ab' * 2", json!("abab")),
+        ("[1] * 3", json!([1, 1, 1])),
+    ] {
+        assert_eq!(eval(source), Ok(made), "{source}");
+    }
+}
+
+#[test]
 fn the_properties_a_mapping_reads_are_known() {
     let mapping = compile(
         None,
@@ -380,6 +608,30 @@ fn the_properties_a_mapping_reads_are_known() {
     assert_eq!(read.company.as_ref().map(names).as_deref(), Some("five, not a deal property"));
     assert_eq!((read.contacts, read.line_items), (None, None));
     assert_eq!(mapping.own_properties().deal, read.deal);
+    for kind in RecordKind::ALL {
+        let mut read = mapping.properties();
+        assert!(read.of_mut(kind).insert("six".to_owned()));
+        read.forget(kind);
+        assert!(read.of(kind).is_none_or(std::collections::BTreeSet::is_empty), "{kind:?}");
+        let others = RecordKind::ALL.into_iter().filter(|other| *other != kind);
+        for other in others {
+            assert_eq!(read.of(other), mapping.properties().of(other), "{kind:?}: {other:?}");
+        }
+    }
+    // Records beside the deal are read, whichever way they are named.
+    for (source, company, contacts, line_items) in [
+        ("deal.name", false, false, false),
+        ("deal.company.name", true, false, false),
+        ("deal.contacts | length", false, true, false),
+        ("deal.line_items | length", false, false, true),
+        ("company.name", true, false, false),
+        ("contacts | length", false, true, false),
+        ("line_items | length", false, false, true),
+    ] {
+        let read = compile(None, &[("a", source)]).properties();
+        let is_read = [read.company.is_some(), read.contacts.is_some(), read.line_items.is_some()];
+        assert_eq!(is_read, [company, contacts, line_items], "{source}");
+    }
     for base in base_mappings() {
         let mapping = compile(Some(base.name), &[]);
         assert_eq!(mapping.properties().deal.is_empty(), base.name == "none", "{}", base.name);
@@ -422,6 +674,12 @@ fn each_filter_gives_what_its_page_says() {
     for (source, wanted) in [
         ("'48,000.50' | number", json!(48000.5)),
         ("'40.0' | number", json!(40)),
+        ("'40.5' | number", json!(40.5)),
+        // Beyond it a float is not certain to be the whole number that it shows.
+        ("40.0", json!(40)),
+        ("999999999999999.0", json!(999_999_999_999_999_i64)),
+        ("1000000000000000.0", json!(1e15)),
+        ("(deal.name if deal.stage) or 'x'", json!("x")),
         ("'' | number", json!(null)),
         ("'P1Y' | months", json!(12)),
         ("'36 months' | months", json!(36)),
@@ -459,6 +717,10 @@ fn each_filter_gives_what_its_page_says() {
             json!({"name": "Luis Ferreira", "email": "luis.ferreira@northwind-robotics.example", "title": "Warehouse Operations Lead"}),
         ),
         ("contacts | role('nobody')", json!(null)),
+        // A property that is called as its record is none of every other name.
+        ("{'properties': {'Deal': 'x'}} | property('Opportunity')", json!(null)),
+        ("{'properties': {'Deal': 'x'}} | property('deal')", json!("x")),
+        ("{'properties': {'Deal - Tier__c': 'x'}} | property('Opportunity tier')", json!("x")),
         ("'HIGH' | choice('low', 'high')", json!("high")),
         ("deal | property('HANDOFF promises') is string", json!(true)),
         ("deal.properties.nothing.at.all", json!(null)),

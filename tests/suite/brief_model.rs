@@ -1,6 +1,9 @@
 //! Reading and writing a brief, the typed view, and the merge.
 
-use handoff::brief::{Brief, merge};
+use handoff::brief::{
+    Brief, Event, EventKind, Proposals, Schema, Timeline, TouchEvidence, changed_data, in_one_line,
+    in_words, merge,
+};
 use handoff::model::Key;
 use handoff::yaml;
 use proptest::prelude::*;
@@ -46,6 +49,149 @@ fn unknown_answers_are_nothing_to_the_view() {
     assert!(view.commitments().is_empty() && view.contacts().is_empty());
     assert!(view.first_action_owner().is_none() && view.first_action_due().is_none());
     assert!(view.contract_value().is_none() && !view.is_signed());
+}
+
+#[test]
+fn the_view_reads_the_deals_link_and_what_the_document_adds_up_to() {
+    let brief = Brief::from_json(json!({"deal": {"url": "https://crm.example/1"},
+        "signature": {"total": {"amount": "48000.00", "currency": "USD"}}}));
+    assert_eq!(brief.view().deal_url(), Some("https://crm.example/1"));
+    assert_eq!(brief.view().signed_total().map(|it| it.shown()).as_deref(), Some("USD 48,000.00"));
+    let empty = Brief::from_json(json!({}));
+    assert_eq!((empty.view().deal_url(), empty.view().signed_total()), (None, None));
+}
+
+#[test]
+fn the_first_touch_is_the_earliest_and_where_evidence_is_needed_the_earliest_with_it() {
+    let mut timeline = Timeline::new(Key::parse("csv-1").expect("key"));
+    let mut touched = |at: &str, evidence: Option<TouchEvidence>| {
+        let at = at.parse().expect("time");
+        timeline.events.push(Event { evidence, ..Event::new(at, EventKind::Touched, "cli") });
+    };
+    touched("2026-11-22T09:00:00Z", Some(TouchEvidence::Crm));
+    touched("2026-11-21T09:00:00Z", Some(TouchEvidence::Claimed));
+    touched("2026-11-23T09:00:00Z", Some(TouchEvidence::Crm));
+    let day = |needs| timeline.first_touch(needs).map(|it| it.at.format("%d").to_string());
+    assert_eq!(day(false).as_deref(), Some("21"));
+    assert_eq!(day(true).as_deref(), Some("22"));
+    assert_eq!(Timeline::new(timeline.key.clone()).first_touch(false), None);
+}
+
+#[test]
+fn a_draft_is_of_its_document_until_that_is_voided() {
+    let event = |kind: EventKind, via: &str, document: Option<&str>| Event {
+        reference: document.map(str::to_owned),
+        brief: (kind == EventKind::Drafted).then(|| "0".repeat(40)),
+        ..Event::new("2026-11-20T15:00:00Z".parse().expect("time"), kind, via)
+    };
+    let drafted = event(EventKind::Drafted, "pandadoc", Some("d1"));
+    let voided = |via, document| event(EventKind::Voided, via, document);
+    let is_drafted = |events: &[&Event]| {
+        let mut timeline = Timeline::new(Key::parse("csv-1").expect("key"));
+        timeline.events = events.iter().map(|it| (*it).clone()).collect();
+        timeline.is_drafted_of("pandadoc", "d1")
+    };
+    assert!(is_drafted(&[&drafted]));
+    assert!(!is_drafted(&[]));
+    for other in [
+        event(EventKind::Drafted, "docusign", Some("d1")),
+        event(EventKind::Drafted, "pandadoc", Some("d2")),
+        event(EventKind::Drafted, "pandadoc", None),
+        event(EventKind::Signed, "pandadoc", Some("d1")),
+        Event { brief: None, ..drafted.clone() },
+    ] {
+        assert!(!is_drafted(&[&other]), "{other:?}");
+    }
+    let void = voided("pandadoc", Some("d1"));
+    assert!(!is_drafted(&[&drafted, &void]));
+    assert!(is_drafted(&[&drafted, &void, &drafted]), "it went out again");
+    for other in
+        [voided("docusign", Some("d1")), voided("pandadoc", Some("d2")), voided("pandadoc", None)]
+    {
+        assert!(is_drafted(&[&drafted, &other]), "{other:?}");
+    }
+}
+
+#[test]
+fn the_newest_proposal_of_an_answer_counts_where_the_brief_has_it() {
+    let proposals = Proposals::parse(
+        b"schema: handoff/proposed/v1
+key: csv-1
+proposals:
+  - proposed-by: one
+    at: \"2026-11-20T17:00:00Z\"
+    answers: [{field: success.baseline, answer: Nine days}, {field: contacts.signer, answer: {name: Dana}}]
+  - proposed-by: two
+    at: \"2026-11-21T17:00:00Z\"
+    answers: [{field: success.baseline, answer: Nine days}, {field: success.metric, answer: Days}]
+",
+    )
+    .expect("proposals");
+    let brief = json!({"success": {"baseline": "Nine days", "metric": "Weeks"},
+        "contacts": {"signer": {"name": "Dana"}, "signer_too": "x"}});
+    for (field, by) in [
+        ("success.baseline", Some("two")),
+        ("contacts.signer", Some("one")),
+        ("contacts.signer.name", Some("one")),
+        ("contacts.signer_too", None),
+        ("success.metric", None),
+        ("success", None),
+    ] {
+        let found =
+            proposals.find(field, &brief).map(|(proposal, _)| proposal.proposed_by.as_str());
+        assert_eq!(found, by, "{field}");
+    }
+}
+
+#[test]
+fn an_answer_is_told_in_words() {
+    let unknown = |fields: Value| json!({"unknown": fields});
+    for (answer, words) in [
+        (json!("Cut errors"), "Cut errors"),
+        (json!(420), "420"),
+        (json!(["Okta", "NetSuite"]), "Okta; NetSuite"),
+        (json!({"amount": "48000.00", "currency": "USD"}), "USD 48,000.00"),
+        (json!({"promise": "SSO"}), "SSO"),
+        (json!({"promise": "SSO", "due": "", "owner": null}), "SSO"),
+        (
+            json!({"promise": "SSO", "due": "2027-01-15", "made_by": "Priya"}),
+            "SSO (due 2027-01-15, made by Priya)",
+        ),
+        (unknown(json!({})), "not known yet"),
+        (unknown(json!({"why": "not asked"})), "not known yet: not asked"),
+        (unknown(json!({"owner": "Riley"})), "not known yet (Riley finds out)"),
+        (unknown(json!({"resolve_by": "2026-12-05"})), "not known yet (by 2026-12-05)"),
+        (
+            unknown(json!({"why": "w", "owner": "Riley", "resolve_by": "2026-12-05"})),
+            "not known yet: w (Riley finds out by 2026-12-05)",
+        ),
+    ] {
+        assert_eq!(in_words(&answer), words, "{answer}");
+    }
+    assert_eq!(in_one_line(&json!("one\ntwo"), 20), "one two");
+    assert_eq!(in_one_line(&json!({"amount": "5", "currency": "EUR"}), 20), "EUR 5.00");
+    assert_eq!(in_one_line(&json!("sevenletters"), 7).chars().count(), 7);
+}
+
+#[test]
+fn data_beside_the_answers_that_differs_is_named() {
+    let before = json!({"deal": {"id": "1", "name": "old", "owner": {"name": "Priya"}},
+        "customer": {"name": "A"}});
+    let after = json!({"deal": {"id": "1", "name": "new", "owner": {"name": "Priya", "email": "p@x.example"}},
+        "customer": {"name": "B"}});
+    let told: Vec<_> = changed_data(Schema::shipped(), &before, &after)
+        .into_iter()
+        .map(|it| (it.field, it.before, it.after))
+        .collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told,
+        [
+            ("deal.name".to_owned(), text("old"), text("new")),
+            ("deal.owner.email".to_owned(), None, text("p@x.example")),
+        ]
+    );
+    assert_eq!(changed_data(Schema::shipped(), &after, &after), []);
 }
 
 #[test]

@@ -383,6 +383,63 @@ fn a_template_knows_where_in_a_loop_it_is() {
 }
 
 #[test]
+fn outside_of_the_ledger_a_page_does_not_say_to_edit_a_file() {
+    let page = render_with(None, &crate::brief_schema::sample("complete"), Schema::shipped());
+    let hint = "Edit brief.yaml in this folder.";
+    let (before, after) = page.split_once(hint).expect("the page in the ledger says so");
+    let sent = handoff::brief::without_edit_hint(&page);
+    assert!(!sent.contains("brief.yaml in this folder"), "{sent}");
+    assert!(sent.starts_with(before.lines().next().unwrap()) && sent.ends_with(after), "{sent}");
+}
+
+#[test]
+fn a_template_sets_compares_and_calls() {
+    let brief = Brief::from_json(json!({"key": "csv-1"}));
+    for (template, page) in [
+        ("{% set a, b = ['x', 'y'] %}{{ b }}{{ a }}", "yx"),
+        ("{% set (a, b) = ['x', 'y'] %}{{ b }}{{ a }}", "yx"),
+        ("{% for a, b in [['x', 'y'], ['z', 'w']] %}{{ b }}{{ a }}{% endfor %}", "yxwz"),
+        (
+            "{% macro m(a, b='z') %}{{ a }}{{ b }}{% endmacro %}{{ m('x') }} {{ m('x', 'y') }}",
+            "xz xy",
+        ),
+        ("{% macro m(a, b='z') %}{{ a }}{{ b }}{% endmacro %}{{ m(b='y', a='x') }}", "xy"),
+        (
+            "{% set ns = namespace(x=1, y=2) %}{% set ns.x = 3 %}{{ ns.x }}{{ ns.y }}{{ ns.z }}",
+            "32",
+        ),
+        ("{% filter upper %}a{{ 'b' }}{% endfilter %}", "AB"),
+        ("{% filter trim | upper %} a {% endfilter %}", "A"),
+        ("{% set x | upper %}ab{% endset %}{{ x }}", "AB"),
+        ("{{ 'a' in ['a'] }} {{ 'a' not in ['a'] }} {{ 'b' not in ['a'] }}", "True False True"),
+        ("{{ 'b' < 'c' }} {{ 2 >= 2 }} {{ 2 != 2 }} {{ 'a' in 'cat' }}", "True True False True"),
+        (
+            "{{ 'ab' * 3 }} {{ [1] * 2 }} {{ 7 // 2 }} {{ 7 % 4 }} {{ 2 ** 3 }}",
+            "ababab \\[1, 1\\] 3 3 8",
+        ),
+    ] {
+        let rendered = render_with(Some(template), &brief, Schema::shipped());
+        assert_eq!(rendered, format!("{page}\n"), "{template}");
+    }
+    let confirmed = &ConfirmedAnswers::default();
+    let input = RenderInput { brief: &brief, schema: Schema::shipped(), confirmed };
+    for (template, words) in [
+        ("{% set a, b = ['x'] %}", "2 names for 1 values"),
+        ("{% set a, b = ['x', 'y', 'z'] %}", "2 names for 3 values"),
+        ("{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}", "`m` takes 1 values"),
+        ("{% set x = 1 %}{% set x.a = 2 %}", "`x` is not a namespace"),
+        (
+            "{% set n = namespace() %}{% set n.n = n %}",
+            "a namespace cannot be put into a namespace",
+        ),
+    ] {
+        let rendered = Renderer::new(Some(template)).and_then(|renderer| renderer.readme(&input));
+        let error = rendered.expect_err(template).to_string();
+        assert!(error.contains(words), "{template}: {error}");
+    }
+}
+
+#[test]
 fn a_companys_own_fields_are_on_the_page_under_their_titles() {
     let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).expect("JSON");
     document["properties"]["customer"]["properties"]["region"] =
@@ -391,12 +448,13 @@ fn a_companys_own_fields_are_on_the_page_under_their_titles() {
         json!({"title": "May we name them?", "type": "boolean"});
     document["properties"]["partner"] = json!({
         "title": "Which partner brought them?", "type": "object",
-        "properties": {"name": {"type": "string"}, "fee": {"title": "Fee", "$ref": "#/$defs/money"}}});
+        "additionalProperties": {"$ref": "#/$defs/person"}, "properties": {"name": {"type": "string"}, "fee": {"title": "Fee", "$ref": "#/$defs/money"}}});
     let schema = Schema::compile(document.to_string().as_bytes()).expect("compiles");
     let mut json = sample("complete").into_json();
     json["customer"]["region"] = "EMEA".into();
     json["success"]["reference"] = true.into();
-    json["partner"] = json!({"name": "Acme", "fee": {"amount": "1234567.5", "currency": "EUR"}});
+    json["partner"] = json!({"name": "Acme", "fee": {"amount": "1234567.5", "currency": "EUR"},
+        "account_manager": {"name": "Kim Doe"}});
     let page = render_with(None, &Brief::from_json(json), &schema);
     for line in [
         "- **Sales region:** EMEA",
@@ -404,6 +462,7 @@ fn a_companys_own_fields_are_on_the_page_under_their_titles() {
         "### Which partner brought them?",
         "- **Name:** Acme",
         "- **Fee:** EUR 1,234,567.5",
+        "- **Account manager:** Kim Doe",
     ] {
         assert!(page.contains(line), "{line} is not in\n{page}");
     }

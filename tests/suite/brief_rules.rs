@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
 use handoff::brief::{
-    Brief, CheckContext, CheckedFolder, ConfirmedAnswers, NamedMember, RenderInput, Renderer,
-    Schema, SourcesFile, TeamNames, brief_rules, check_handoff, check_ledger, fixes,
+    Brief, CheckContext, CheckedFolder, ConfirmedAnswers, NamedMember, Refused, RenderInput,
+    Renderer, Schema, SourcesFile, TeamNames, brief_rules, check_handoff, check_ledger, fixes,
 };
 use handoff::finding::Finding;
 use handoff::ledger::blob_id;
@@ -229,6 +229,83 @@ fn the_fix_renders_again_and_then_finds_nothing_to_do() {
         assert_eq!(fixes(&files.borrowed(), &context).expect("renders"), [], "{name}");
         files.readme = Some(fix[0].contents.replace('\n', "\r\n").into_bytes());
         assert_eq!(fixes(&files.borrowed(), &context).expect("renders"), [], "{name}: CRLF");
+        // What is no file of its own, such as a link, is left alone; another file is no reason.
+        files.readme = None;
+        for (file, times) in [("README.md", 0), ("brief.yaml", 1)] {
+            let refused = [Refused { path: format!("{folder}/{file}"), what: "a symbolic link" }];
+            let files = CheckedFolder { refused: &refused, ..files.borrowed() };
+            assert_eq!(fixes(&files, &context).expect("renders").len(), times, "{name}: {file}");
+        }
+    }
+}
+
+#[test]
+fn a_finding_marks_what_it_is_about() {
+    let dir = Path::new(ROOT).join("broken-timeline/fires-future-and-doubled");
+    let (_, findings) = run(&dir);
+    let place = &findings[0].place;
+    let (column, width) = (place.column.unwrap() - 1, place.width.unwrap());
+    let marked = &place.source.as_deref().unwrap()[column..column + width];
+    assert_eq!(marked, "2026-12-24T00:00:00Z");
+    // Of a page that is not as it was rendered, the first line that differs.
+    let dir = Path::new(ROOT).join("stale-rendering/silent-rendered");
+    let folder = "briefs/2026/10/northwind-robotics--hubspot-31874500101";
+    let mut files = Files::read(&dir, folder, false);
+    let renderer = Renderer::new(None).expect("the built-in template");
+    let context = CheckContext {
+        schema: Schema::shipped(),
+        renderer: &renderer,
+        team: &TeamNames::default(),
+        now: DateTime::UNIX_EPOCH,
+        first_touch: None,
+        layout: None,
+    };
+    let page = String::from_utf8(files.readme.clone().unwrap()).unwrap();
+    let lines: Vec<&str> = page.lines().collect();
+    let last = lines.len();
+    for (readme, line, source) in [
+        (format!("{page}one more\n"), last + 1, Some("one more")),
+        (lines[..last - 1].join("\n") + "\n", last, None),
+        (page.replacen("# ", "## ", 1), 2, page.lines().nth(1).map(|_| "")),
+    ] {
+        files.readme = Some(readme.clone().into_bytes());
+        let check = check_handoff(&files.borrowed(), &context);
+        let stale = check.findings.iter().find(|it| it.rule == "stale-rendering").unwrap();
+        if source == Some("") {
+            let at = stale.place.line.unwrap() - 1;
+            assert_ne!(readme.lines().nth(at), page.lines().nth(at), "{stale:?}");
+            assert_eq!(readme.lines().take(at).collect::<Vec<_>>(), lines[..at]);
+            continue;
+        }
+        assert_eq!((stale.place.line, stale.place.source.as_deref()), (Some(line), source));
+    }
+}
+
+#[test]
+fn without_a_team_nobody_is_a_stranger() {
+    let dir = Path::new(ROOT).join("owner-not-in-team/fires-stranger");
+    let files = Files::read(&dir, "briefs/2026/10/northwind-robotics--hubspot-31874500101", false);
+    let renderer = Renderer::new(None).expect("the built-in template");
+    for (team, times) in [
+        (TeamNames::default(), 0),
+        (
+            TeamNames::new(vec![NamedMember {
+                name: Some("Sam Lee".into()),
+                ..NamedMember::default()
+            }]),
+            1,
+        ),
+    ] {
+        let context = CheckContext {
+            schema: Schema::shipped(),
+            renderer: &renderer,
+            team: &team,
+            now: "2026-11-01T09:00:00Z".parse().unwrap(),
+            first_touch: None,
+            layout: None,
+        };
+        let found = check_handoff(&files.borrowed(), &context).findings;
+        assert_eq!(found.iter().filter(|it| it.rule == "owner-not-in-team").count(), times);
     }
 }
 

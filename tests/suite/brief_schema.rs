@@ -209,6 +209,23 @@ fn each_limit_of_a_companys_schema_is_said_in_words() {
         assert!(violations[0].message.contains(message), "{limit}: {}", violations[0].message);
         assert!(violations[0].message.starts_with("`own.it`"), "{}", violations[0].message);
     }
+    // Of a field that the outline does not have, the types are all there is to say.
+    for (types, words) in [
+        (json!("integer"), "must be a whole number, and is a mapping of fields"),
+        (json!(["null", "array"]), "must be empty or a list, and is a mapping of fields"),
+        (json!(["boolean", "number"]), "must be `true` or `false` or a number"),
+        (json!("string"), "must be a text, and is a mapping of fields"),
+    ] {
+        let schema = own(|document| {
+            document["properties"]["own"] =
+                json!({"type": "object", "patternProperties": {"^x": {"type": types}}});
+        });
+        let mut json = sample("complete").into_json();
+        json["own"] = json!({"x1": {"a": 1}});
+        let violations = schema.check(&Brief::from_json(json));
+        assert_eq!(violations.len(), 1, "{types}: {violations:?}");
+        assert!(violations[0].message.contains(words), "{types}: {}", violations[0].message);
+    }
     let schema = own(|document| document["properties"]["own"] = json!(false));
     let mut json = sample("complete").into_json();
     json["own"] = json!("x");
@@ -227,6 +244,84 @@ fn a_schema_that_is_none_is_refused_with_its_place() {
         json!({"properties": {"schema": {}, "key": {"$ref": "https://example.com/x.json"}}});
     let error = compile(remote.to_string().as_bytes());
     assert!(matches!(error, SchemaError::Invalid { .. }), "no network: {error}");
+    let refers = |to: &str| json!({"properties": {"schema": {}, "key": {"$ref": to}}});
+    for (schema, words) in [
+        (json!({"type": "txt"}), "\"txt\" is not valid"),
+        (json!({"type": "txt"}), " (at /type)"),
+        (remote, " (at /properties/key/$ref)"),
+        (refers("#/$defs/nothing"), "there is no \"#/$defs/nothing\" in the schema"),
+        (refers("#anchor"), "leads out of the schema"),
+        (json!({"properties": {"key": {"$ref": 7}}}), "a reference is a text"),
+        (json!({"properties": {"key": {"$id": "x"}}}), "`$id` belongs at the top alone"),
+    ] {
+        let told = compile(schema.to_string().as_bytes()).to_string();
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[test]
+fn what_a_mapping_takes_is_said() {
+    let schema = own(|document| {
+        document["properties"]["own"] = json!({"type": "object", "properties": {
+            "two": {"type": "object", "required": ["a", "b"], "properties": {"a": {}, "b": {}, "c": {}}},
+            "open": {"type": "object", "properties": {"a": {}}}}});
+    });
+    for (pointer, words) in [
+        ("/purchase/contract_value", "must be {amount, currency}"),
+        ("/contacts/signer", "must be a person with name and email"),
+        ("/own/two", "must be a mapping with `a` and `b`, and is"),
+        ("/own/open", "must be a mapping of fields, and is"),
+    ] {
+        let mut json = sample("complete").into_json();
+        json["own"] = json!({"two": {"a": 1, "b": 2}, "open": {}});
+        *json.pointer_mut(pointer).expect(pointer) = json!("words");
+        let violations = schema.check(&Brief::from_json(json));
+        let told: Vec<&str> = violations.iter().map(|it| it.message.as_str()).collect();
+        assert!(told.iter().any(|told| told.contains(words)), "{pointer}: {told:?}");
+    }
+}
+
+#[test]
+fn of_two_forms_the_one_that_was_meant_is_explained() {
+    let schema = own(|document| {
+        document["properties"]["own"] = json!({"anyOf": [
+            {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
+            {"type": "object", "properties": {"count": {"type": "integer"}, "rate": {"type": "integer"}}},
+        ]});
+    });
+    let pointers = |value: Value| {
+        let mut json = sample("complete").into_json();
+        json["own"] = value;
+        let violations = schema.check(&Brief::from_json(json));
+        violations.into_iter().map(|it| it.pointer).collect::<Vec<_>>()
+    };
+    // What is wrong inside tells more of what was meant than a name that is not there.
+    let wrong = json!({"count": "many", "rate": "high"});
+    assert_eq!(pointers(wrong), ["/own/count", "/own/rate"]);
+    assert_eq!(pointers(json!({"count": "many", "name": 5})), ["/own/name"]);
+    assert_eq!(pointers(json!("text")), ["/own"]);
+    assert_eq!(pointers(json!({"name": "x", "count": "many"})), [""; 0]);
+}
+
+#[test]
+fn what_a_schema_has_no_place_for_is_left_out() {
+    let schema = own(|document| {
+        document["properties"]["own"] = json!({"type": "object", "additionalProperties": false,
+            "properties": {"known": {"type": "string"}}});
+    });
+    let closed = own(|document| document["additionalProperties"] = json!(false));
+    let open = own(|document| {
+        document.as_object_mut().expect("fields").remove("additionalProperties");
+    });
+    let fits = |schema: &Schema, path: &str| {
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        schema.fitting(&path, json!("x")).is_some()
+    };
+    for (path, is_there) in [("own.known", true), ("own.other", false), ("customer.name", true)] {
+        assert_eq!(fits(&schema, path), is_there, "{path}");
+    }
+    assert!(!fits(&closed, "nothing") && fits(&closed, "customer.name"));
+    assert!(fits(&open, "nothing"), "an open schema has a place for it");
 }
 
 #[test]
@@ -237,6 +332,25 @@ fn a_schema_that_refers_to_itself_is_bounded() {
         document["properties"]["tree"] = json!({"$ref": "#/$defs/tree"});
     });
     assert!(schema.outline().field("/tree/child/child").is_some());
+    // By whatever keyword it comes back to itself.
+    let tree = json!({"$ref": "#/$defs/tree"});
+    for keyword in ["items", "contains", "additionalProperties", "unevaluatedProperties"] {
+        own(|document| document["$defs"]["tree"] = json!({keyword: tree}));
+        own(|document| {
+            document["$defs"]["tree"] = json!({keyword: tree});
+            document["properties"]["tree"] = tree.clone();
+        });
+    }
+    for inside in [
+        json!({"prefixItems": [tree]}),
+        json!({"patternProperties": {"^x": tree}}),
+        json!({"properties": {"child": tree}}),
+    ] {
+        own(|document| {
+            document["$defs"]["tree"] = inside.clone();
+            document["properties"]["tree"] = tree.clone();
+        });
+    }
 }
 
 #[test]

@@ -164,6 +164,7 @@ fn dates_are_read_as_they_are_written() {
         ("05/05/2026 15:00 +01:00", None, utc, "2026-05-05T14:00:00Z"),
         ("03/04/2026 15:00 +01:00", None, utc, "NotADate"),
         ("03/12/2026 15:00 +01:00", None, utc, "NotADate"),
+        ("12/03/2026 15:00 +01:00", None, utc, "NotADate"),
         ("4 p.m.", None, utc, "NotADate"),
         ("march", None, utc, "NotADate"),
         // Clocks go back (01:30 twice) and forward (02:30 never).
@@ -233,4 +234,25 @@ fn a_column_proves_its_order_or_does_not() {
     assert_eq!(proof(&["20/11/31"]), None);
     assert_eq!(proof(&["20/11/32"]), Some(DateOrder::Dmy));
     assert_eq!(proof(&["03/04/26", "soon", "2026-11-20"]), None);
+    // Of two parts of a column the first row of either counts.
+    let of = |cells: &[(&str, usize)]| {
+        let mut proof = OrderProof::default();
+        cells.iter().for_each(|(cell, row)| proof.see(cell, *row));
+        proof
+    };
+    let (first, second) = (of(&[("03/04/2026", 4)]), of(&[("30/10/2026", 7), ("03/04/2026", 9)]));
+    let both = OrderProof { day_first: Some(7), month_first: None, either: Some(4) };
+    assert_eq!((first.and(second), second.and(first)), (both, both));
+    assert_eq!(first.and(of(&[("10/30/2026", 9)])).order(), Some(DateOrder::Mdy));
+    // What can be read in two ways is named by its first row.
+    for (cells, row) in [
+        (&["05/05/2026", "30/10/2026", "03/04/2026", "05/06/2026"][..], Some(2)),
+        (&["05/05/2026", "13/13/2026", "2026-11-20"], None),
+        (&["10/11/12"], Some(0)),
+        (&["10/13/26", "13/10/26"], Some(1)),
+    ] {
+        let mut proof = OrderProof::default();
+        cells.iter().enumerate().for_each(|(row, cell)| proof.see(cell, row));
+        assert_eq!(proof.either, row, "{cells:?}");
+    }
 }

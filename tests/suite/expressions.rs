@@ -128,6 +128,18 @@ fn the_table_of_records_is_what_the_model_has() {
     }
 }
 
+#[test]
+fn a_document_names_the_facts_that_it_does_not_tell() {
+    let told: Vec<&str> = signature().absent_facts().collect();
+    assert_eq!(told, ["metadata"]);
+    let bare = Signature::new(ProviderName::new("pandadoc"), DocumentId::new("d1"));
+    let told: Vec<&str> = bare.absent_facts().collect();
+    assert_eq!(
+        told.join(" "),
+        "document_name signed_at signers total template template_id folder tags customer metadata"
+    );
+}
+
 const NAMES: [&str; 7] =
     ["signature", "deal", "company", "contacts", "line_items", "brief", "first_touch"];
 
@@ -145,6 +157,8 @@ fn what_a_record_does_not_have_is_a_problem_with_a_suggestion() {
         ("deal.name.first", "write `deal.name` alone"),
         ("signature.folders", "did you mean `signature.folder`?"),
         ("' within ' ~ first_touch", "write one of them: `first_touch.by`"),
+        ("'worth ' ~ deal.amount", "write one of them: `deal.amount.amount`"),
+        ("deal | attr('nmae')", "did you mean `deal.name`?"),
         ("deal.name < 60", "compare with a number: `deal.name | number < 60`"),
         ("deal.amount < 'sixty'", "write a number: `deal.amount < 60`"),
         ("contacts > 3", "compare how many there are: `contacts | length > 1`"),
@@ -171,6 +185,8 @@ fn what_a_record_does_not_have_is_a_problem_with_a_suggestion() {
         ("deal.name | uper", "there is no filter `uper`"),
         ("contacts | map('uper')", "there is no filter `uper`"),
         ("deal.name is sting", "there is no test `sting`"),
+        ("contacts | select('sting') | list", "there is no test `sting`"),
+        ("contacts | rejectattr('name', 'sting') | list", "there is no test `sting`"),
         ("rnage(3)", "there is no function `rnage`"),
     ] {
         assert_eq!(Expression::compile(source).expect_err(source).message, message);
@@ -208,6 +224,14 @@ fn what_an_expression_reads_of_a_brief_is_held_against_the_schema() {
         assert!(helps.contains(&help), "{help}: {problems:?}");
     }
     assert_eq!(problems.len(), 4, "{problems:?}");
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    for message in [
+        "the ledger's schema has no field `customer.teir`: `customer` has no `teir`",
+        "the ledger's schema has no field `succes.metric`",
+        "`customer.name` has no fields inside: there is no `short`",
+    ] {
+        assert!(messages.contains(&message), "{message}: {messages:#?}");
+    }
     for base in handoff::crm::base_mappings() {
         let compiled = Mapping::compile(Some(&base), &[]).unwrap();
         for field in compiled.fields() {
@@ -253,6 +277,8 @@ fn a_rule_is_decided_by_what_is_there() {
         "deal.properties.absent is undefined and deal.name is startingwith('Ac')",
         "deal.name in ['Acme', 'Other'] and deal.name not in ['x']",
         "not contacts",
+        // Beside an empty text it is asked whether there is something.
+        "deal.properties.blank == ''",
         "deal.name == 'Acme' or deal.properties.absent == 'x'",
         "deal.properties.absent == 'x' or deal.name == 'Acme'",
         "1 < 2 < 3",
@@ -275,6 +301,7 @@ fn a_rule_is_decided_by_what_is_there() {
         "deal.name == 'Other' and deal.properties.absent == 'x'",
         "contacts | length > 1",
         "deal.properties.test",
+        "deal.properties.blank != ''",
     ] {
         assert_eq!(decide(source), Decision::DoesNot, "{source}");
     }

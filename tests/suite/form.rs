@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use handoff::brief::{SHIPPED_SCHEMA, Schema, issue_form, read_form};
+use handoff::brief::{
+    SHIPPED_SCHEMA, Schema, asked_answer, issue_form, put_answer, read_answer, read_form,
+};
 use serde_json::{Value, json};
 
 use crate::sandbox::{Sandbox, fixture};
@@ -175,6 +177,116 @@ fn what_cannot_be_understood_is_said_and_other_bodies_are_no_forms() {
         ["", "Hello", "# Customer\n\nAcme", "```\n### Customer\n\nAcme\n```", "> ### Customer\n> x"]
     {
         assert_eq!(read_form(schema, other), None, "{other:?}");
+    }
+}
+
+#[test]
+fn braces_are_fields_only_where_they_name_known_ones() {
+    let schema = Schema::shipped();
+    for (text, read) in [
+        ("{promise: SSO, owner: Platform}", json!({"promise": "SSO", "owner": "Platform"})),
+        ("{promise: SSO, colour: red}", json!({"promise": "{promise: SSO, colour: red}"})),
+        ("{SSO} for all", json!({"promise": "{SSO} for all"})),
+        ("- {}", json!({"promise": "{}"})),
+    ] {
+        let answers = read_form(schema, &filled(schema, &[("Commitments", text)])).expect("a form");
+        assert_eq!(answers.sections["commitments"], json!([read]), "{text}: {answers:?}");
+    }
+}
+
+#[test]
+fn a_body_of_more_than_half_a_mebibyte_is_not_read() {
+    let schema = Schema::shipped();
+    let body = filled(schema, &[("Customer", "Acme")]);
+    let most = body.clone() + &"\n".repeat(512 * 1024 - body.len());
+    assert!(read_form(schema, &most).is_some());
+    assert_eq!(read_form(schema, &(most + "\n")), None);
+}
+
+#[test]
+fn one_answer_alone_is_read_in_the_shape_of_its_field() {
+    let schema = Schema::shipped();
+    for (pointer, text, read) in [
+        ("/customer/size", "2,822", Ok(Some(json!(2822)))),
+        ("/implementation/integrations", "Okta\r\nNetSuite", Ok(Some(json!(["Okta", "NetSuite"])))),
+        ("/success/metric", " Days to close ", Ok(Some(json!("Days to close")))),
+        ("/success/metric", " \n ", Ok(None)),
+        ("/success/metric", "TBD", Err("answers nothing")),
+        ("/success/nothing", "x", Err("no such answer")),
+        ("/customer/size", "many", Err("\"many\" is not a number")),
+        ("/success/metric", &"x".repeat(20_001), Err("longer than 20000 characters")),
+    ] {
+        match (read_answer(schema, pointer, text), read) {
+            (Ok(answer), Ok(read)) => assert_eq!(answer, read, "{pointer} {text:.20}"),
+            (Err(why), Err(words)) => assert!(why.contains(words), "{pointer}: {why}"),
+            (told, read) => panic!("{pointer} {text:.20}: {told:?}, not {read:?}"),
+        }
+    }
+    assert!(read_answer(schema, "/success/metric", &"x".repeat(20_000)).is_ok());
+}
+
+#[test]
+fn an_input_is_as_long_as_its_answers_are() {
+    let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).unwrap();
+    let success = document["properties"]["success"]["properties"].as_object_mut().unwrap();
+    let story = "They lost two customers in the spring peak over it.";
+    for (name, field) in [
+        ("story", json!({"type": "string", "examples": [story]})),
+        (
+            "page",
+            json!({"type": "string", "format": "uri", "examples": [format!("https://a.example/{story}")]}),
+        ),
+    ] {
+        success.insert(name.to_owned(), field);
+    }
+    let schema = Schema::compile(document.to_string().as_bytes()).unwrap();
+    let long = |pointer: &str| asked_answer(&schema, pointer, None).map(|asked| asked.is_long);
+    for (pointer, is_long) in [
+        ("/customer/tier", Some(false)),
+        ("/success/primary_goal", Some(false)),
+        ("/success/story", Some(true)),
+        ("/success/page", Some(false)),
+        ("/implementation/integrations", Some(true)),
+        ("/contacts/signer", Some(true)),
+        // The CSM's own, the deal's own, and what there is not.
+        ("/first_action/instruction", None),
+        ("/deal/name", None),
+        ("/success/nothing", None),
+    ] {
+        assert_eq!(long(pointer), is_long, "{pointer}");
+    }
+}
+
+#[test]
+fn an_answer_is_put_where_it_belongs() {
+    let brief = json!({"commitments": [{"promise": "SSO"}], "purchase": "none", "success": "",
+        "customer": {"name": "Acme"}});
+    for (pointer, put) in [
+        ("/customer/tier", json!({"name": "Acme", "tier": 1})),
+        ("/commitments/0/due", json!([{"promise": "SSO", "due": 1}])),
+        ("/success/metric", json!({"metric": 1})),
+        ("/implementation/own~1field/it", json!({"own/field": {"it": 1}})),
+        ("/context", json!(1)),
+    ] {
+        let mut changed = brief.clone();
+        put_answer(&mut changed, pointer, json!(1)).expect(pointer);
+        let section = pointer.split('/').nth(1).unwrap();
+        assert_eq!(changed[section], put, "{pointer}");
+        changed[section] = brief[section].clone();
+        let kept = changed.as_object().unwrap().iter().filter(|(_, it)| !it.is_null());
+        assert_eq!(kept.count(), 4, "nothing else is touched");
+    }
+    for (pointer, why) in [
+        ("/commitments/1/due", "is gone"),
+        ("/commitments/x/due", "is gone"),
+        ("/commitments/0", "answered in another way"),
+        ("/purchase/term", "answered in another way"),
+        ("/customer/name/first", "answered in another way"),
+    ] {
+        let mut changed = brief.clone();
+        let error = put_answer(&mut changed, pointer, json!(1)).expect_err(pointer);
+        assert!(error.contains(why), "{pointer}: {error}");
+        assert_eq!(changed, brief, "{pointer}");
     }
 }
 

@@ -90,6 +90,22 @@ fn a_correction_is_one_event_and_one_commit_that_names_the_answers() {
 }
 
 #[test]
+fn a_list_that_changed_says_how_much_of_it_stays() {
+    let sandbox = ledger();
+    sandbox.write("ledger/deals.csv", with_terms("SSO; A named engineer; Data import", "12", ""));
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    sandbox.write("ledger/deals.csv", with_terms("SSO; Data import; Training", "24", ""));
+    let changed = refresh(&sandbox)["result"]["changed"].clone();
+    let of = |field: &str| {
+        let mut changed = changed.as_array().unwrap().iter();
+        changed.find(|it| it["field"] == field).unwrap_or_else(|| panic!("{field}: {changed:?}"))
+    };
+    assert_eq!(of("commitments")["kept"], 2, "{changed:#}");
+    assert_eq!(of("purchase.term.months").get("kept"), None, "{changed:#}");
+}
+
+#[test]
 fn what_a_person_wrote_outlasts_every_later_correction() {
     let sandbox = signed();
     edit(&sandbox, METRIC, "Two days to the first order");

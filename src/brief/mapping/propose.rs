@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::apply::evaluate;
 use super::{Mapping, MappingInput};
 use crate::brief::answer::is_blank;
-use crate::brief::fold_property;
-use crate::model::{Deal, Properties, read_json};
+use crate::brief::expression::{Expression, fold_property};
+use crate::model::{Deal, Properties};
 use crate::yaml::Span;
 
 /// The words of a column's name that point to a field, the better ones first,
@@ -324,9 +325,10 @@ fn beside(before: &str, own: &str, read: &str, known: &BTreeSet<String>) -> Opti
     let mut kept = String::new();
     let mut rest = before;
     while let Some((ahead, inside)) = rest.split_once("property(") {
-        let (names, behind) = inside.split_once(')')?;
+        let (names, behind) = arguments(inside)?;
         let of_company = ahead.trim_end_matches(['|', ' ']).ends_with("company");
-        let names = read_json(format!("[{names}]").as_bytes()).ok()?;
+        let names = Expression::compile(&format!("[{names}]")).ok()?;
+        let names = evaluate(&names, &minijinja::Value::UNDEFINED).ok()??;
         let names: Vec<&str> = names.as_array()?.iter().filter_map(Value::as_str).collect();
         let there = |name: &&&str| of_company || known.contains(&fold_property(name));
         let there: Vec<String> =
@@ -349,6 +351,22 @@ fn beside(before: &str, own: &str, read: &str, known: &BTreeSet<String>) -> Opti
         }
         _ => format!("({kept}) or ({own})"),
     })
+}
+
+/// What stands in a call's brackets, and what follows them. A bracket in quotes is none.
+fn arguments(inside: &str) -> Option<(&str, &str)> {
+    let (mut quote, mut is_escaped) = (None, false);
+    for (at, sign) in inside.char_indices() {
+        match (quote, sign) {
+            _ if std::mem::take(&mut is_escaped) => {}
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), sign) if sign == open => quote = None,
+            (None, '"' | '\'') => quote = Some(sign),
+            (None, ')') => return Some((&inside[..at], &inside[at + 1..])),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// A name's words in lower case.

@@ -206,6 +206,23 @@ fn a_won_deal_dated_ahead_counts_now_and_not_in_the_past() {
     assert!(report.complete);
     let remark = report.population.source.remarks.last().expect("a remark");
     assert!(remark.starts_with("Won, with a close date in the future"), "{remark}");
+    assert!(remark.contains("\"2\"") && !remark.contains("\"1\""), "{remark}");
+}
+
+#[test]
+fn a_rule_of_the_scope_that_cannot_be_decided_leaves_its_deals_in_it_and_is_named() {
+    let mut world = World::handed_over();
+    world.deals.push(won_deal("2"));
+    assert_eq!(world.audit().population.undecided, []);
+    world.undecided = vec!["deal.properties.size < 5".to_owned()];
+    let report = world.audit();
+    assert_eq!(report.summary.total(), 2);
+    let [rule] = &report.population.undecided[..] else { panic!("one rule") };
+    let deals: Vec<&str> = rule.deals.iter().map(|key| key.as_str()).collect();
+    assert_eq!(
+        (rule.rule.as_str(), rule.count, deals),
+        ("deal.properties.size < 5", 2, vec!["hubspot-1", "hubspot-2"])
+    );
 }
 
 #[test]

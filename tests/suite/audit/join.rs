@@ -165,6 +165,26 @@ fn orphans_say_why() {
 }
 
 #[test]
+fn a_brief_without_a_deal_is_an_orphan_where_its_signature_lies_a_day_inside_the_window() {
+    let mut world = World::handed_over();
+    world.deals.clear();
+    let mut orphans = |from: Option<&str>, to: Option<&str>| {
+        (world.window.from, world.window.to) = (from.map(at), to.map(at));
+        world.audit().orphans.len()
+    };
+    for (from, to, times) in [
+        (None, None, 1),
+        (Some("2026-11-19T15:00:00Z"), None, 1),
+        (Some("2026-11-19T15:00:01Z"), None, 0),
+        (None, Some("2026-11-21T15:00:00Z"), 1),
+        (None, Some("2026-11-21T14:59:59Z"), 0),
+        (Some("2026-11-01T00:00:00Z"), Some("2026-11-30T00:00:00Z"), 1),
+    ] {
+        assert_eq!(orphans(from, to), times, "{from:?} {to:?}");
+    }
+}
+
+#[test]
 fn a_won_deal_outside_the_window_is_no_orphan_and_of_others_the_window_says_nothing() {
     let mut world = World::handed_over();
     world.window.from = Some(at("2026-11-21T00:00:00Z"));

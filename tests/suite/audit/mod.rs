@@ -2,6 +2,7 @@
 //! history are built in memory, digested, joined and judged.
 
 mod classes;
+mod clock;
 mod coverage;
 mod digest;
 mod join;

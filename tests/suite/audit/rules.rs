@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use handoff::audit::{AuditReport, UnansweredField};
+use handoff::audit::{AuditReport, Class, UnansweredField};
+use handoff::brief::EventKind;
 use handoff::finding::{Finding, RuleKind};
 use handoff::model::{DealId, Key, Outcome, Person};
 
-use super::world::{DELIVERED, World, all_done, at, folder, signed_brief, usd, won_deal};
+use super::world::{DELIVERED, World, all_done, at, event, folder, signed_brief, usd, won_deal};
 
 pub(super) fn fired<'a>(report: &'a AuditReport, rule: &str) -> Vec<&'a Finding> {
     report.findings.iter().filter(|finding| finding.rule == rule).collect()
@@ -160,6 +161,20 @@ fn removed_handoff() {
       briefs/2026/11/acme--hubspot-1
       See what happened with `git show 0000000107`, and restore the `signature:` of the brief.
     "#);
+    // An exemption after the removal is the remedy; one from before it does not excuse it.
+    let mut exempted = event(EventKind::Exempted, "2026-11-22T08:00:00Z");
+    (exempted.reason, exempted.by) = (Some("void".to_owned()), Some("Dana Wu".to_owned()));
+    let events = [all_done(), vec![exempted]].concat();
+    let (put, remove) = ("2026-11-22T08:00:00Z", "2026-11-22T09:00:00Z");
+    let mut world = World::handed_over();
+    world.remove(&folder("1"), remove);
+    world.put(&folder("1"), "2026-11-22T10:00:00Z", None, events.clone());
+    assert_eq!((world.class("1"), count(&world, "removed-handoff")), (Class::Exempt, 0));
+    let mut world = World::handed_over();
+    world.put(&folder("1"), put, Some(signed_brief("1")), events);
+    let (commit, timeline) = (world.commit(remove), world.last(&folder("1")).timeline);
+    world.version(&folder("1"), commit, None, timeline);
+    assert_eq!((world.class("1"), count(&world, "removed-handoff")), (Class::Exempt, 1));
 }
 
 #[test]

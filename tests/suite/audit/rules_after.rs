@@ -1,14 +1,17 @@
 //! The rules about what follows a handoff, and about the evidence itself:
 //! where each fires, where it is silent, and the boundary between.
 
-use handoff::audit::CheckpointReport;
-use handoff::brief::EventKind;
+use handoff::audit::{CheckpointReport, Policies, PolicyVersion};
+use handoff::brief::{EventKind, Timeline};
 use handoff::finding::Severity;
-use handoff::model::{CrmName, DealId, ObjectId};
+use handoff::model::{CheckpointDeal, CrmName, DealId, Key, ObjectId};
 use handoff::time::CalendarConfig;
+use serde_json::{Value, json};
 
 use super::rules::{count, fired, told};
-use super::world::{DELIVERED, SIGNED, World, all_done, at, event, folder, signed_brief, won_deal};
+use super::world::{
+    Blob, DELIVERED, SIGNED, World, all_done, at, event, folder, signed_brief, won_deal,
+};
 
 #[test]
 fn task_not_opened() {
@@ -224,6 +227,12 @@ fn backdated_commit() {
       -
       See who made it with `git show --format=fuller 0000000107`.
     "#);
+    // Two commits of one second are nothing, whatever rests on them.
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    world.commit(DELIVERED);
+    world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), all_done());
+    assert_eq!(count(&world, "backdated-commit"), 0);
     // Before its parent, and nothing rests on it.
     for (seconds, severity) in [
         (0, None),
@@ -266,6 +275,346 @@ fn history_rewritten() {
       -
       Somebody has rewritten the branch. See what is gone with `git log 0909090909..0303030303`, and restore it; the checkpoint refs/handoff/audit/20261101T060000Z keeps it.
     "#);
+}
+
+fn missing() -> World {
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    world
+}
+
+fn pending() -> World {
+    let mut world = missing();
+    world.as_of = at("2026-11-20T15:30:00Z");
+    world
+}
+
+fn excluded() -> World {
+    let mut world = missing();
+    world.excluded.insert("1".to_owned(), "an NDA".to_owned());
+    world
+}
+
+fn exempt() -> World {
+    let mut world = missing();
+    let mut exempted = event(EventKind::Exempted, SIGNED);
+    (exempted.reason, exempted.by) = (Some("a pilot".to_owned()), Some("Dana Wu".to_owned()));
+    world.put(&folder("1"), SIGNED, None, vec![exempted]);
+    world
+}
+
+#[test]
+fn checkpoint_contradicted() {
+    let seen = |class: &str, value: Option<&str>, owner: Option<&str>| CheckpointDeal {
+        key: "hubspot-1".to_owned(),
+        class: class.to_owned(),
+        value: value.map(str::to_owned),
+        won_at: Some(at(SIGNED)),
+        owner: owner.map(str::to_owned),
+    };
+    let checkpoint = |deals: Vec<CheckpointDeal>| CheckpointReport {
+        name: "refs/handoff/audit/20261122T060000Z".to_owned(),
+        at: at("2026-11-22T06:00:00Z"),
+        tip: ObjectId([3; 20]),
+        contained: true,
+        displaced_by: None,
+        is_signed: false,
+        signer: None,
+        is_current: false,
+        faults: Vec::new(),
+        deals,
+    };
+    let told = |mut world: World, deal: CheckpointDeal| {
+        world.checkpoints.push(checkpoint(vec![deal]));
+        let report = world.audit();
+        let found = fired(&report, "checkpoint-contradicted");
+        let told = found.iter().map(|it| format!("{}: {}", it.severity.as_str(), it.message));
+        told.collect::<Vec<_>>().join("\n")
+    };
+    let early = || {
+        let mut world = World::new();
+        world.as_of = at("2026-11-20T14:00:00Z");
+        world
+    };
+    // Time that has passed does not come back: which class can have become which.
+    for (before, world, now) in [
+        ("missing", World::handed_over as fn() -> World, Some("on_time")),
+        ("removed", World::handed_over, Some("on_time")),
+        ("late", World::handed_over, Some("on_time")),
+        ("on_time", World::handed_over, None),
+        ("pending", World::handed_over, None),
+        ("missing", missing, None),
+        ("pending", missing, None),
+        ("on_time", missing, None),
+        ("missing", pending, Some("pending")),
+        ("late", pending, Some("pending")),
+        ("missing", excluded, Some("excluded")),
+        ("late", excluded, Some("excluded")),
+        ("on_time", excluded, None),
+        // What was missed may be exempt since; what was handed over needs no exemption.
+        ("missing", exempt, None),
+        ("late", exempt, Some("exempt")),
+    ] {
+        let told = told(world(), seen(before, None, None));
+        match now {
+            None => assert_eq!(told, "", "{before}"),
+            Some(now) => assert_eq!(
+                told,
+                format!(
+                    "error: The audit of 2026-11-22 06:00 UTC saw deal hubspot-1 as {before} and is {now} now."
+                )
+            ),
+        }
+    }
+    // What was missed was worth what it was worth then, and was whose it was.
+    for (class, value, owner, words) in [
+        ("on_time", Some("48000.00 USD"), Some("Riley Ross"), ""),
+        ("on_time", Some("48000 USD"), None, ""),
+        ("on_time", Some("50000.00 USD"), None, "warning: "),
+        ("missing", Some("50000.00 USD"), None, "error: "),
+        ("missing", Some("40000.00 USD"), None, "warning: "),
+        ("missing", Some("40000.00 EUR"), None, "error: "),
+        ("missing", Some("a lot"), None, ""),
+        ("missing", None, Some("Riley Ross"), ""),
+        ("missing", None, Some("Kim Doe"), "warning: "),
+        ("on_time", None, Some("Kim Doe"), ""),
+    ] {
+        let world = if class == "missing" { missing() } else { World::handed_over() };
+        let told = told(world, seen(class, value, owner));
+        assert_eq!(told.is_empty(), words.is_empty(), "{class} {value:?} {owner:?}: {told}");
+        assert!(told.starts_with(words), "{class} {value:?} {owner:?}: {told}");
+    }
+    // Gone from the deals, though it was won in the window.
+    let gone = told(World::new(), seen("missing", Some("48000.00 USD"), None));
+    assert!(gone.contains("is no longer in the population (missing)"), "{gone}");
+    let mut later = World::new();
+    later.window.from = Some(at("2026-11-21T00:00:00Z"));
+    assert_eq!(told(later, seen("missing", None, None)), "", "it was won before the window");
+    assert_eq!(told(early(), seen("missing", None, None)), "", "it is won after the audit");
+    // Of two checkpoints the later one tells, and a deal is told once.
+    let mut world = World::handed_over();
+    for (time, class) in [("2026-11-21T06:00:00Z", "missing"), ("2026-11-22T06:00:00Z", "late")] {
+        let deals = vec![seen(class, None, None)];
+        world.checkpoints.push(CheckpointReport { at: at(time), ..checkpoint(deals) });
+    }
+    let report = world.audit();
+    let [finding] = fired(&report, "checkpoint-contradicted")[..] else { panic!("one finding") };
+    assert!(finding.message.contains("2026-11-22 06:00 UTC saw deal hubspot-1 as late"));
+    // And where some are signed by those who are trusted, the others tell nothing.
+    world.checkpoints[0].signer = Some("audit@example.com".to_owned());
+    let report = world.audit();
+    let [finding] = fired(&report, "checkpoint-contradicted")[..] else { panic!("one finding") };
+    assert!(finding.message.contains("2026-11-21 06:00 UTC saw deal hubspot-1 as missing"));
+}
+
+#[test]
+fn a_timeline_that_is_another_one_after_a_move_is_rewritten() {
+    let (from, to) = (folder("1"), "briefs/2026/12/acme--hubspot-1");
+    let world = |comes_later: bool| {
+        let mut world = World::handed_over();
+        let brief = world.last(&from).brief;
+        let mut other = Timeline::new(Key::parse("hubspot-1").expect("a key"));
+        other.events = vec![event(EventKind::Reminded, "2026-11-22T08:00:00Z")];
+        let other = world.blob(Blob::Timeline(other));
+        let mut commit = world.remove(&from, "2026-11-22T09:00:00Z");
+        if comes_later {
+            commit = world.commit("2026-11-22T10:00:00Z");
+        }
+        world.version(to, commit, brief, Some(other));
+        world
+    };
+    assert_eq!(count(&world(false), "timeline-rewritten"), 1);
+    assert_eq!(
+        count(&world(true), "timeline-rewritten"),
+        0,
+        "it was taken away, and is told as such"
+    );
+    let mut moved = World::handed_over();
+    moved.rename(&from, to, "2026-11-22T09:00:00Z");
+    assert_eq!(count(&moved, "timeline-rewritten"), 0);
+}
+
+/// What a change of the settings makes laxer, by the rule's own words.
+fn loosened(then: impl Fn(&mut PolicyVersion), now: impl Fn(&mut PolicyVersion)) -> Option<String> {
+    let report = with_rules(then, now).audit();
+    assert_eq!(report.settings.earlier, [ObjectId([6; 20])]);
+    let found = fired(&report, "policy-loosened");
+    assert!(found.len() < 2, "{found:?}");
+    found.first().map(|it| it.message.clone())
+}
+
+/// A world whose settings are changed on 2026-11-12.
+fn with_rules(then: impl Fn(&mut PolicyVersion), now: impl Fn(&mut PolicyVersion)) -> World {
+    let mut world = World::handed_over();
+    let unchanged = Policies::unchanged(world.policy.clone()).versions()[0].clone();
+    let mut versions = [unchanged.clone(), unchanged];
+    for (version, (from, id)) in
+        versions.iter_mut().zip([("2026-11-02T09:00:00Z", 2), ("2026-11-12T09:00:00Z", 3)])
+    {
+        version.from = at(from);
+        version.commit = Some(ObjectId([id; 20]));
+        version.settings = Some(ObjectId([id + 4; 20]));
+        version.by = "Riley Ross <riley@example.com>".to_owned();
+    }
+    then(&mut versions[0]);
+    now(&mut versions[1]);
+    world.rules = versions.to_vec();
+    world
+}
+
+#[test]
+fn policy_loosened() {
+    let told = loosened(|_| (), |now| now.policy.handoff_within = "2h".parse().unwrap());
+    assert_eq!(
+        told.as_deref(),
+        Some(
+            "Commit 0303030303 by Riley Ross <riley@example.com> made the rules laxer on 2026-11-12 09:00 UTC: handoff_within went from 1h to 2h."
+        )
+    );
+    type Change = fn(&mut PolicyVersion);
+    let same: Change = |_| ();
+    let calendar = |hours: &str| CalendarConfig {
+        timezone: "UTC".into(),
+        days: vec!["mon".into(), "fri".into()],
+        hours: hours.into(),
+        holidays: vec![],
+    };
+    let calendar = move |hours: &str| Some(calendar(hours).check().expect("a calendar"));
+    let table: [(Change, Change, Option<&str>); 24] = [
+        (same, same, None),
+        (same, |it| it.policy.handoff_within = "30m".parse().unwrap(), None),
+        (
+            same,
+            |it| it.policy.first_touch_within = "25h".parse().unwrap(),
+            Some("first_touch.within went from 24h to 25h"),
+        ),
+        (same, |it| it.policy.first_touch_within = "23h".parse().unwrap(), None),
+        (
+            same,
+            |it| it.scope.push("deal.amount < 5".into()),
+            Some("scope now leaves out deals where \"deal.amount < 5\""),
+        ),
+        (|it| it.scope.push("deal.amount < 5".into()), same, None),
+        (
+            |it| it.required = ["a".into(), "b".into()].into(),
+            |it| it.required = ["b".into()].into(),
+            Some("a no longer has to be answered"),
+        ),
+        (same, |it| it.required = ["a".into()].into(), None),
+        (same, |it| it.policy.waits_in_pull_request = true, Some("briefs wait in a pull request")),
+        (|it| it.policy.waits_in_pull_request = true, same, None),
+        (|it| it.policy.asks_clock = true, same, Some("no second clock is asked any more")),
+        (same, |it| it.policy.asks_clock = true, None),
+        (|it| it.policy.first_touch_needs_evidence = true, same, Some("no longer needs evidence")),
+        (same, |it| it.policy.first_touch_needs_evidence = true, None),
+        (same, |it| it.policy.expects_task = false, Some("no first-touch task is opened any more")),
+        (|it| it.policy.expects_task = false, same, None),
+        (same, |it| it.policy.approvers = vec!["A".into()], None),
+        (
+            |it| it.policy.approvers = vec!["A".into()],
+            |it| it.policy.approvers = vec!["A".into(), "B".into()],
+            Some("more people may approve exemptions"),
+        ),
+        (
+            |it| it.policy.approvers = vec!["A".into()],
+            |it| it.policy.approvers = vec!["B".into()],
+            Some("more people may approve exemptions"),
+        ),
+        (
+            |it| it.policy.approvers = vec!["A".into()],
+            same,
+            Some("more people may approve exemptions"),
+        ),
+        (
+            |it| it.policy.approvers = vec!["A".into(), "B".into()],
+            |it| it.policy.approvers = vec!["B".into()],
+            None,
+        ),
+        (
+            same,
+            |it| drop(it.reading.insert("crm.kind".into(), "file".into())),
+            Some(
+                "changed how deals are read on 2026-11-12 09:00 UTC: crm.kind went from its default to \"file\"",
+            ),
+        ),
+        (
+            |it| drop(it.reading.insert("crm.kind".into(), "file".into())),
+            same,
+            Some("crm.kind went from \"file\" to its default"),
+        ),
+        (
+            |it| drop(it.reading.insert("crm.kind".into(), "file".into())),
+            |it| drop(it.reading.insert("crm.kind".into(), "file".into())),
+            None,
+        ),
+    ];
+    for (row, (then, now, words)) in table.into_iter().enumerate() {
+        let told = loosened(then, now);
+        assert_eq!(told.is_some(), words.is_some(), "row {row}: {told:?}");
+        assert!(told.unwrap_or_default().contains(words.unwrap_or_default()), "row {row}");
+    }
+    for (then, now, words) in [
+        (None, Some("09:00-17:00"), Some("a calendar now stops the clock")),
+        (Some("09:00-17:00"), Some("09:00-16:00"), Some("the calendar has fewer hours")),
+        (Some("09:00-17:00"), Some("08:00-16:00"), None),
+        (Some("09:00-17:00"), Some("08:00-17:00"), None),
+        (Some("09:00-17:00"), None, None),
+    ] {
+        let of = |hours: Option<&'static str>| {
+            move |it: &mut PolicyVersion| it.policy.calendar = hours.and_then(calendar)
+        };
+        let told = loosened(of(then), of(now));
+        assert_eq!(told.is_some(), words.is_some(), "{then:?} {now:?}: {told:?}");
+        assert!(told.unwrap_or_default().contains(words.unwrap_or_default()));
+    }
+    // In the audited time alone.
+    let in_time = |from: Option<&str>, as_of: &str| {
+        let mut world = with_rules(|_| (), |now| now.policy.handoff_within = "2h".parse().unwrap());
+        (world.window.from, world.as_of) = (from.map(at), at(as_of));
+        count(&world, "policy-loosened")
+    };
+    for (from, as_of, times) in [
+        (None, "2026-11-23T15:00:00Z", 1),
+        (Some("2026-11-12T09:00:00Z"), "2026-11-23T15:00:00Z", 1),
+        (Some("2026-11-12T09:00:01Z"), "2026-11-23T15:00:00Z", 0),
+        (None, "2026-11-12T09:00:00Z", 1),
+        (None, "2026-11-12T08:59:59Z", 0),
+    ] {
+        assert_eq!(in_time(from, as_of), times, "{from:?} {as_of}");
+    }
+    // What the schema asks of answers.
+    for (keyword, then, now, is_laxer) in [
+        ("minLength", json!(2), json!(1), true),
+        ("minItems", json!(2), json!(1), true),
+        ("minProperties", json!(2), json!(1), true),
+        ("minimum", json!(2.5), json!(2), true),
+        ("minLength", json!(2), json!(2), false),
+        ("minLength", json!(2), json!(3), false),
+        ("minLength", json!(2), json!(null), true),
+        ("maxLength", json!(5), json!(6), true),
+        ("maxItems", json!(5), json!(6), true),
+        ("maximum", json!(5), json!(5.5), true),
+        ("maxLength", json!(5), json!(5), false),
+        ("maxLength", json!(5), json!(4), false),
+        ("enum", json!(["a"]), json!(["a", "b"]), true),
+        ("enum", json!(["a", "b"]), json!(["b"]), false),
+        ("enum", json!(["a"]), json!("b"), true),
+        ("pattern", json!("^a"), json!("^b"), true),
+        ("pattern", json!("^a"), json!("^a"), false),
+    ] {
+        let at = format!("/properties/x/{keyword}");
+        let of = |value: &Value| {
+            let (at, value) = (at.clone(), value.clone());
+            move |it: &mut PolicyVersion| drop(it.constraints.insert(at.clone(), value.clone()))
+        };
+        let told = loosened(of(&then), of(&now));
+        assert_eq!(told.is_some(), is_laxer, "{keyword} {then} {now}: {told:?}");
+        let words = format!("the schema asks less of answers: {at}");
+        assert!(!is_laxer || told.unwrap_or_default().contains(&words));
+        let gone = loosened(of(&then), |_| ());
+        assert!(gone.unwrap_or_default().contains(&words), "{keyword} is gone");
+        assert_eq!(loosened(|_| (), of(&now)), None, "one more");
+    }
 }
 
 #[test]

@@ -242,11 +242,18 @@ fn a_provider_that_cannot_be_asked_makes_the_audit_incomplete() {
 }
 
 #[test]
-fn only_deals_that_were_not_read_are_asked_for() {
-    let world = world(vec![document("a", Some("1"), SIGNED), document("b", Some("2"), SIGNED)]);
-    let mut other = document("c", Some("9"), SIGNED);
-    other.deal_refs[0].crm = Some(CrmName::new("salesforce"));
-    let population = handoff::model::Population {
+fn no_deal_and_no_document_is_nothing_that_matched() {
+    let mut world = World::new();
+    assert_eq!(world.audit().outcome(Severity::Error), AuditOutcome::NothingMatched);
+    world.signatures = Some(asked(Vec::new()));
+    assert_eq!(world.audit().outcome(Severity::Error), AuditOutcome::NothingMatched);
+    world.signatures = Some(asked(vec![document("a", None, SIGNED)]));
+    world.as_of = at("2026-11-20T15:30:00Z");
+    assert_eq!(world.audit().outcome(Severity::Error), AuditOutcome::Clean, "it is pending");
+}
+
+fn population(world: &World) -> handoff::model::Population {
+    handoff::model::Population {
         source: handoff::model::Source {
             kind: "file".to_owned(),
             location: "deals.csv".to_owned(),
@@ -257,11 +264,41 @@ fn only_deals_that_were_not_read_are_asked_for() {
             undated_help: None,
         },
         deals: handoff::model::Evidence::complete(world.deals.clone()),
-    };
+    }
+}
+
+#[test]
+fn only_deals_that_were_not_read_are_asked_for() {
+    let world = world(vec![document("a", Some("1"), SIGNED), document("b", Some("2"), SIGNED)]);
+    let mut other = document("c", Some("9"), SIGNED);
+    other.deal_refs[0].crm = Some(CrmName::new("salesforce"));
+    let population = population(&world);
     let mut signatures = world.signatures.unwrap().signatures;
     signatures.push(other);
     let unread = SignaturesInput::unread_deals(&signatures, &CrmName::new("hubspot"), &population);
     assert_eq!(unread.into_iter().collect::<Vec<_>>(), [DealId::new("2")]);
+}
+
+#[test]
+fn the_deals_of_a_document_are_those_that_it_names_and_somebody_has() {
+    let world = world(Vec::new());
+    let mut population = population(&world);
+    let mut foreign = won_deal("3");
+    foreign.crm = CrmName::new("salesforce");
+    population.deals = handoff::model::Evidence::complete(vec![won_deal("1"), foreign]);
+    let mut asked = asked(Vec::new());
+    asked.deals.push(open_deal("2"));
+    let named = |ids: &[&str]| {
+        let mut document = document("a", None, SIGNED);
+        document.deal_refs =
+            ids.iter().map(|id| DealRef { crm: None, id: DealId::new(*id) }).collect();
+        let deals = asked.deals_of(&document, &population);
+        deals.iter().map(|deal| deal.map(|deal| deal.id.to_string())).collect::<Vec<_>>()
+    };
+    let is = |id: &str| Some(id.to_owned());
+    assert_eq!(named(&["1", "2", "404"]), [is("1"), is("2"), None]);
+    assert_eq!(named(&["3"]), [None], "another CRM's");
+    assert_eq!(named(&[]), [None]);
 }
 
 #[test]

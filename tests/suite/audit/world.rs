@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, BlobSource, BriefFacts, CheckpointReport, Class, DealAsWritten,
     DealRow, Digester, FolderDigest, HandoffFacts, LedgerInput, Policies, Policy, PolicyVersion,
-    ReadError, SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
+    ReadError, Scope, SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::model::{
@@ -123,6 +123,8 @@ pub(super) struct World {
     pub(super) signatures: Option<SignaturesInput>,
     /// Deals with these ids are outside the scope.
     pub(super) excluded: BTreeMap<String, String>,
+    /// Rules of the scope that cannot be decided for any deal.
+    pub(super) undecided: Vec<String>,
     /// The rules of each time, where they change.
     pub(super) rules: Vec<PolicyVersion>,
     /// By folder, what a `signed` event says that handoff itself writes:
@@ -153,6 +155,7 @@ impl World {
             blobs: BTreeMap::new(),
             signatures: None,
             excluded: BTreeMap::new(),
+            undecided: Vec::new(),
             rules: Vec::new(),
             written: BTreeMap::new(),
         }
@@ -333,7 +336,10 @@ impl World {
             more_ledgers: &[],
             policies: &self.policies(),
             differences: &handoff::audit::Differences::new(),
-            exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned().into()),
+            exclude: &|deal| {
+                let excluded = self.excluded.get(deal.id.as_str()).cloned();
+                Ok(Scope { excluded, undecided: self.undecided.clone() })
+            },
             generated_by: "handoff 0.0.0",
             command: "handoff audit --deals deals.csv",
         })

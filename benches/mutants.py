@@ -8,7 +8,8 @@ would take months, so all are put into one program, each behind a switch that is
 read from a file. Then each test runs once and notes which mutants it reaches,
 and each mutant runs against the tests that reach it, the quickest first, until
 one fails. WORK holds the copy of the tree, the build and what is known so far;
-a run that is stopped goes on where it was. Nothing in this checkout changes.
+a run that is stopped goes on where it was, and one with a larger --cap goes on with
+what was not killed in time. Nothing in this checkout changes.
 
 Needs `cargo mutants` 27 and the Python packages tree_sitter and
 tree_sitter_rust, and root on Linux: each job sees a file of its own at the
@@ -247,6 +248,8 @@ class Runner:
         self.work, self.tree, self.programs, self.cap = work, tree, programs, cap
         self.environment = {**os.environ, "CARGO_MANIFEST_DIR": tree, "RUST_TEST_THREADS": "2"}
         self.reached = collections.defaultdict(list)
+        # How many tests a mutant has survived so far.
+        self.survived = {}
 
     def path(self, name):
         return os.path.join(self.work, name)
@@ -294,11 +297,12 @@ class Runner:
         return program, name, passed, took, sorted(seen)
 
     def judge(self, number):
-        tests, begun, at, size = sorted(self.reached[number]), spent(), 0, 1
+        tests, begun, size = sorted(self.reached[number]), spent(), 1
+        at = self.survived.get(number, 0)
         switch(str(number))
         while at < len(tests):
             if spent() - begun > self.cap:
-                return number, "not killed in time", at, None
+                return number, "not killed in time", at, self.cap
             some, at, size = tests[at : at + size], at + size, min(2 * size, 16)
             for program in self.programs:
                 mine = [(took, name) for took, of, name in some if of == program]
@@ -401,12 +405,16 @@ def main():
         for number in seen if passed else ():
             runner.reached[number].append((took, program, name))
 
-    judged = {row[0] for row in runner.known("judged")}
+    judged = {row[0]: row for row in runner.known("judged")}
     todo = [number for number in range(1, len(mutants) + 1) if number not in left_out and number not in judged]
     # A run that is cut off has looked everywhere.
     random.Random(1).shuffle(todo)
-    work_off(runner, "judged", runner.judge, todo, given.jobs)
-    report(mutants, left_out, runner.known("judged"))
+    for number, what, at, cap in judged.values():
+        if what == "not killed in time" and cap < given.cap:
+            runner.survived[number] = at
+    work_off(runner, "judged", runner.judge, todo + sorted(runner.survived), given.jobs)
+    # Of one that was judged again the last word counts.
+    report(mutants, left_out, {row[0]: row for row in runner.known("judged")}.values())
 
 
 def report(mutants, left_out, judged):
@@ -418,7 +426,7 @@ def report(mutants, left_out, judged):
         killed = sum(counts[what] for what in KILLED)
         print(f"{room}: {killed} of {of} killed ({killed / of:.1%}); {dict(counts)}")
     print(f"left out: {dict(collections.Counter(left_out.values()))}")
-    for number, what, *_ in sorted(judged):
+    for number, what, *_ in sorted(judged, key=lambda row: row[0]):
         if what not in KILLED:
             print(f"{what}: {mutants[number - 1]['name']}")
 

@@ -57,12 +57,6 @@ pub struct Scope {
     pub undecided: Vec<String>,
 }
 
-impl From<Option<String>> for Scope {
-    fn from(excluded: Option<String>) -> Self {
-        Self { excluded, undecided: Vec::new() }
-    }
-}
-
 impl<'a> AuditInput<'a> {
     /// The rules in force at the end.
     pub(super) fn policy(&self) -> &'a Policy {

@@ -463,7 +463,8 @@ fn a_column_is_proposed_where_most_of_its_texts_read_as_the_answer() {
             deal.properties = map(json!({column: text, "Account tier": "gold"}));
             deal
         };
-        let deals: Vec<Deal> = texts.iter().map(with).collect();
+        let mut deals: Vec<Deal> = texts.iter().map(with).collect();
+        deals[0].name = Some("gold".to_owned());
         let deals: Vec<&Deal> = deals.iter().collect();
         let folded = |name: &str| name.to_lowercase().replace(' ', "");
         // Case and punctuation do not count in a property's name.
@@ -494,6 +495,10 @@ fn a_column_is_proposed_where_most_of_its_texts_read_as_the_answer() {
     let tier = |line: &'static str| [("customer.tier", line)];
     let plain = tier("deal | property('Old tier', 'Account tier') | plain");
     assert_eq!(proposed("Support tier", &["silver", "gold"], &plain), None, "no more deals");
+    assert_eq!(
+        proposed("Support tier", &["silver", "gold"], &tier("deal.name")),
+        is("customer.tier", "(deal.name) or (deal | property(\"Support tier\") | plain)", 2, 1)
+    );
     for (line, new) in [
         (
             "deal | property('Gone', 'Other column', 'Old tier') | words",

@@ -2,7 +2,7 @@
 
 use handoff::brief::{
     Brief, Event, EventKind, Proposals, Schema, Timeline, TouchEvidence, changed_data, in_one_line,
-    in_words, merge,
+    in_words, is_placeholder, merge,
 };
 use handoff::model::Key;
 use handoff::yaml;
@@ -140,6 +140,37 @@ proposals:
         let found =
             proposals.find(field, &brief).map(|(proposal, _)| proposal.proposed_by.as_str());
         assert_eq!(found, by, "{field}");
+    }
+}
+
+#[test]
+fn a_citation_says_where_something_is_taken_from() {
+    let cited = |cite: &str| {
+        let source = format!(
+            "{{schema: handoff/proposed/v1, key: csv-1, proposals: [{{proposed-by: x, at: \"2026-11-20T17:00:00Z\", \
+             answers: [{{field: a, answer: b, cite: {}}}]}}]}}",
+            json!(cite)
+        );
+        let proposals = Proposals::parse(source.as_bytes()).expect("proposals");
+        proposals.proposals[0].answers[0].citation().map(str::to_owned)
+    };
+    for cite in ["page 3", "kick-off call, 14:20", "no. 3", "https://notes.example/1"] {
+        assert_eq!(cited(&format!(" {cite} ")).as_deref(), Some(cite));
+    }
+    for nothing in ["", " ", "none", "No", "yes", "TBD", "n/a", "-", "...", "\u{200b}", "\u{3164}"]
+    {
+        assert_eq!(cited(nothing), None, "{nothing:?}");
+    }
+}
+
+#[test]
+fn what_only_fills_a_field_is_no_answer_however_it_is_padded() {
+    let wide = format!("{:<60}", "TBD");
+    for text in ["TBD", " tbc ", &wide, "\u{feff}TBD\u{200b}", "T\u{200b}BD", "?!", "…"] {
+        assert!(is_placeholder(text), "{text:?}");
+    }
+    for text in ["", " ", "\u{200b}", "TBD Systems", "none", "🎉", "株式会社"] {
+        assert!(!is_placeholder(text), "{text:?}");
     }
 }
 

@@ -393,6 +393,17 @@ fn outside_of_the_ledger_a_page_does_not_say_to_edit_a_file() {
 }
 
 #[test]
+fn who_finds_out_is_on_the_page_also_where_nobody_is_known() {
+    let mut json = sample("complete").into_json();
+    let gap = json!({"unknown": {"why": "the rep left", "owner": "Priya Raman", "resolve_by": "2026-11-20"}});
+    json["contacts"] = json!({"signer": gap, "day_to_day": gap, "economic_buyer": gap});
+    let page = render_with(None, &Brief::from_json(json), Schema::shipped());
+    let line = page.lines().find(|line| line.contains("**Signer, Day to day, Economic buyer**"));
+    let line = line.unwrap_or_else(|| panic!("no line of the roles in\n{page}"));
+    assert!(line.contains("the rep left") && line.contains("Priya Raman"), "{line}");
+}
+
+#[test]
 fn a_template_sets_compares_and_calls() {
     let brief = Brief::from_json(json!({"key": "csv-1"}));
     for (template, page) in [
@@ -412,6 +423,7 @@ fn a_template_sets_compares_and_calls() {
         ("{% filter trim | upper %} a {% endfilter %}", "A"),
         ("{% set x | upper %}ab{% endset %}{{ x }}", "AB"),
         ("{{ 'a' in ['a'] }} {{ 'a' not in ['a'] }} {{ 'b' not in ['a'] }}", "True False True"),
+        ("{{ 1 < 2 not in [3] }} {{ 1 < 2 not in [2] }} {{ 1 < 2 in [2] }}", "True False True"),
         ("{{ 'b' < 'c' }} {{ 2 >= 2 }} {{ 2 != 2 }} {{ 'a' in 'cat' }}", "True True False True"),
         (
             "{{ 'ab' * 3 }} {{ [1] * 2 }} {{ 7 // 2 }} {{ 7 % 4 }} {{ 2 ** 3 }}",

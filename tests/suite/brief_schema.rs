@@ -209,6 +209,16 @@ fn each_limit_of_a_companys_schema_is_said_in_words() {
         assert!(violations[0].message.contains(message), "{limit}: {}", violations[0].message);
         assert!(violations[0].message.starts_with("`own.it`"), "{}", violations[0].message);
     }
+    // Two limits of one answer are two facts.
+    let schema = own(|document| {
+        document["properties"]["own"] =
+            json!({"type": "object", "properties": {"it": {"minLength": 3, "pattern": "^a"}}});
+    });
+    let mut json = sample("complete").into_json();
+    json["own"] = json!({"it": "b"});
+    let violations = schema.check(&Brief::from_json(json));
+    let pointers: Vec<&str> = violations.iter().map(|it| it.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/own/it", "/own/it"], "{violations:?}");
     // Of a field that the outline does not have, the types are all there is to say.
     for (types, words) in [
         (json!("integer"), "must be a whole number, and is a mapping of fields"),
@@ -278,6 +288,28 @@ fn what_a_mapping_takes_is_said() {
         let violations = schema.check(&Brief::from_json(json));
         let told: Vec<&str> = violations.iter().map(|it| it.message.as_str()).collect();
         assert!(told.iter().any(|told| told.contains(words)), "{pointer}: {told:?}");
+    }
+}
+
+#[test]
+fn a_near_miss_is_told_what_to_write() {
+    let gap = json!({"unknown": {"why": "w", "owner": "o", "resolve_by": "2026-12-05"}});
+    for (pointer, value, help) in [
+        ("/success/by", json!("2026-11-20T10:00:00Z"), "write the day alone, `YYYY-MM-DD`"),
+        ("/success/by", json!("2026-11-2"), "for example `by: "),
+        ("/signature/signed_at", json!("2026-11-20 15:00"), "write it in UTC with `T` and `Z`"),
+        ("/customer/size", json!("420"), "write it without quotes: `420`"),
+        ("/customer/size", json!("many"), "for example `size: "),
+        ("/customer/name", json!(5), "put quotes around it"),
+        ("/customer/name", gap, "this answer cannot be unknown"),
+        ("/commitments", json!("Nothing"), "write the word `none`"),
+        ("/implementation/integrations", json!("Okta"), "make it a list: `[\"Okta\"]`"),
+        ("/implementation/complexity", json!("HIGH"), "write it as `high`"),
+        ("/implementation/complexity", json!("huge"), "for example `complexity: "),
+    ] {
+        let violations = Schema::shipped().check(&changed(pointer, value));
+        let told: Vec<&str> = violations.iter().filter_map(|it| it.help.as_deref()).collect();
+        assert!(told.iter().any(|told| told.contains(help)), "{pointer} {help}: {violations:?}");
     }
 }
 

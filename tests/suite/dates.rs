@@ -146,6 +146,7 @@ fn dates_are_read_as_they_are_written() {
             "2026-11-10T09:00:00Z",
         ),
         ("25.02.26", None, utc, "2026-02-25T00:00:00Z"),
+        ("29.02.26", Some(DateOrder::Dmy), utc, "NotInOrder"),
         ("２０２６－１１－２０　１４：３０", None, utc, "2026-11-20T14:30:00Z"),
         ("２０．１１．２０２６", None, utc, "2026-11-20T00:00:00Z"),
         ("2026-11-20 2 PM", None, utc, "2026-11-20T14:00:00Z"),

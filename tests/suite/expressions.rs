@@ -171,6 +171,7 @@ fn what_a_record_does_not_have_is_a_problem_with_a_suggestion() {
     }
     for source in [
         "deal.amount < 60",
+        "deal.amount < '60' and '60' > deal.amount",
         "deal.amount.amount | number > 5 and company.employees > 10",
         "deal.properties.anything.label == 'x' or deal.properties['x y'] < 60",
         "contacts|map(attribute='properties.x')|first or contacts[0].email",

@@ -232,6 +232,7 @@ fn an_input_is_as_long_as_its_answers_are() {
     let story = "They lost two customers in the spring peak over it.";
     for (name, field) in [
         ("story", json!({"type": "string", "examples": [story]})),
+        ("plain", json!({"type": "object", "properties": {"a": {}}})),
         (
             "page",
             json!({"type": "string", "format": "uri", "examples": [format!("https://a.example/{story}")]}),
@@ -240,6 +241,21 @@ fn an_input_is_as_long_as_its_answers_are() {
         success.insert(name.to_owned(), field);
     }
     let schema = Schema::compile(document.to_string().as_bytes()).unwrap();
+    // A section that is one answer is called by its key, for its title is the question.
+    for (pointer, label) in [("/commitments", "Commitments"), ("/success/metric", "Metric")] {
+        let asked = asked_answer(&schema, pointer, None).expect(pointer);
+        assert_eq!(asked.label, label);
+    }
+    for (pointer, example) in [
+        ("/contacts/signer", Some("name: ")),
+        ("/implementation/integrations", Some("Okta")),
+        ("/success/story", Some(story)),
+        ("/success/plain", None),
+    ] {
+        let asked = asked_answer(&schema, pointer, None).expect(pointer).example;
+        assert_eq!(asked.is_some(), example.is_some(), "{pointer}");
+        assert!(asked.unwrap_or_default().starts_with(example.unwrap_or_default()), "{pointer}");
+    }
     let long = |pointer: &str| asked_answer(&schema, pointer, None).map(|asked| asked.is_long);
     for (pointer, is_long) in [
         ("/customer/tier", Some(false)),

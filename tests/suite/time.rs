@@ -51,6 +51,22 @@ fn working_time_skips_nights_weekends_and_holidays() {
 }
 
 #[test]
+fn working_time_is_counted_back_over_nights_weekends_and_holidays() {
+    let calendar = new_york();
+    for (end, back, start) in [
+        ("2026-11-24T15:00:00Z", "1h", "2026-11-24T14:00:00Z"),
+        ("2026-11-24T15:00:00Z", "3h", "2026-11-23T20:00:00Z"),
+        ("2026-11-23T15:00:00Z", "9h1s", "2026-11-19T21:59:59Z"),
+        ("2026-11-27T15:00:00Z", "2h", "2026-11-25T21:00:00Z"),
+        ("2026-11-27T15:00:00Z", "80h", "2026-11-12T15:00:00Z"),
+        // In the night the day before it ends.
+        ("2026-11-24T04:00:00Z", "30m", "2026-11-23T21:30:00Z"),
+    ] {
+        assert_eq!(calendar.before(at(end), within(back)), at(start), "{end} {back}");
+    }
+}
+
+#[test]
 fn a_start_outside_the_hours_counts_from_the_next_opening() {
     let calendar = new_york();
     for start in ["2026-11-21T12:00:00Z", "2026-11-20T22:00:00Z", "2026-11-23T13:59:59Z"] {

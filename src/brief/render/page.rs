@@ -349,8 +349,12 @@ fn table(item: &Field, rows: &[(Option<String>, &Value, bool)], zone: Tz) -> Opt
     let says = |field: &Field, value: &Value| {
         value.get(&field.name).is_some_and(|value| !is_blank(value) && *value != Value::Bool(false))
     };
-    let shown: Vec<&Field> =
+    let is_gap = |value: &Value| unknown(value).is_some() || !value.is_object();
+    let mut shown: Vec<&Field> =
         fields.iter().filter(|field| rows.iter().any(|(_, row, _)| says(field, row))).collect();
+    if shown.is_empty() && rows.iter().any(|(_, row, _)| is_gap(row)) {
+        shown.extend(fields.first());
+    }
     let named = rows.iter().any(|(name, ..)| name.is_some());
     let mut columns: Vec<String> = if named { vec!["Role".to_owned()] } else { Vec::new() };
     columns.extend(shown.iter().map(|field| field.title.clone()));
@@ -358,7 +362,7 @@ fn table(item: &Field, rows: &[(Option<String>, &Value, bool)], zone: Tz) -> Opt
         return None;
     }
     let cells = |value: &Value| -> Vec<Jinja> {
-        let gap = unknown(value).is_some() || !value.is_object();
+        let gap = is_gap(value);
         let cell = |(index, field): (usize, &&Field)| {
             if gap {
                 // What is not known stands in the first cell, and the others are empty.

@@ -331,7 +331,7 @@ pub(super) fn violations(
     let absent: BTreeSet<_> =
         found.iter().filter(|v| v.absent).map(|v| v.pointer.clone()).collect();
     found.retain(|violation| violation.absent || !absent.contains(&violation.pointer));
-    found.dedup_by(|a, b| a.pointer == b.pointer && (a.absent || a.message == b.message));
+    found.dedup_by(|a, b| a.pointer == b.pointer && a.message == b.message);
     found
 }
 

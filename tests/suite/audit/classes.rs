@@ -1,6 +1,6 @@
 //! Each class, and where one ends and the next begins.
 
-use handoff::audit::{AuditOutcome as Came, Class, ReadError};
+use handoff::audit::{AuditOutcome as Came, Class, DealKey, ReadError};
 use handoff::brief::EventKind;
 use handoff::finding::Severity;
 use handoff::model::{Gap, Outcome, ProviderName};
@@ -218,7 +218,7 @@ fn a_rule_of_the_scope_that_cannot_be_decided_leaves_its_deals_in_it_and_is_name
     let report = world.audit();
     assert_eq!(report.summary.total(), 2);
     let [rule] = &report.population.undecided[..] else { panic!("one rule") };
-    let deals: Vec<&str> = rule.deals.iter().map(|key| key.as_str()).collect();
+    let deals: Vec<&str> = rule.deals.iter().map(DealKey::as_str).collect();
     assert_eq!(
         (rule.rule.as_str(), rule.count, deals),
         ("deal.properties.size < 5", 2, vec!["hubspot-1", "hubspot-2"])

@@ -737,6 +737,7 @@ fn each_filter_gives_what_its_page_says() {
     for source in [
         "'48.000,50' | number",
         "'1,000' | number",
+        "'1,2345,678' | number",
         "'soon' | months",
         "'0' | months",
         "'03/04/2026' | day",

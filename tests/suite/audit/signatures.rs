@@ -316,6 +316,9 @@ fn every_class_is_told_in_the_evidence_of_the_report() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
-    let counted: BTreeMap<_, _> = report.signatures.unwrap().summary;
+    let told = report.signatures.unwrap();
+    let completed = told.providers.iter().map(|asked| (asked.provider.as_str(), asked.completed));
+    assert_eq!(completed.collect::<Vec<_>>(), [("pandadoc", 2), ("docusign", 0)]);
+    let counted: BTreeMap<_, _> = told.summary;
     assert_eq!(counted.len(), 2);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::DateTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -374,7 +374,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let read = Limited::new(body, MOST_OF_AN_ANSWER).collect().await;
-    read.map(|read| read.to_bytes()).map_err(|error| Fault::within(&*error))
+    read.map(Collected::to_bytes).map_err(|error| Fault::within(&*error))
 }
 
 /// Why there is no answer. The words hold method and URL path, never query,

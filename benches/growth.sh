@@ -121,6 +121,9 @@ for size in "$@"; do
         git -C "$checkout" config gc.auto 0
         git -C "$checkout" remote remove origin
         git -C "$checkout" config core.fsync all
+        runs_before=$runs; runs=1
+        sign "$size" sign-checkout-cold "$checkout"
+        runs=$runs_before
         sign "$size" sign-checkout "$checkout"
         measure "$size" git-commit sh -c 'cd "$1" && mkdir -p "briefs/2026/10/growth$NUMBER--x-$NUMBER" &&
             for name in README.md brief.yaml timeline.yaml; do
@@ -165,6 +168,7 @@ awk -v runs="$runs" -v build="${BUILD:-release}" -v load="$(cut -d ' ' -f 1-3 /p
         line("`validate --since HEAD~1`, bare", "validate-since", "git-diff", "`git diff`")
         line("`sign`, bare, the first time", "sign-cold", "", "")
         line("`sign`, bare", "sign-bare", "", "")
+        line("`sign`, checkout, the first time", "sign-checkout-cold", "", "")
         line("`sign`, checkout", "sign-checkout", "git-commit", "`git add` and `git commit`")
         line("`git add` and `git commit` of three files, `core.fsync=all`", "git-commit", "", "")
     }' "$results" > "$bench/section"

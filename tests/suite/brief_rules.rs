@@ -207,6 +207,18 @@ fn every_finding_in_a_brief_shows_its_line_and_what_to_do() {
     }
 }
 
+/// With nothing but what is shipped, when nothing is due.
+fn at_the_epoch<'a>(renderer: &'a Renderer, team: &'a TeamNames) -> CheckContext<'a> {
+    CheckContext {
+        schema: Schema::shipped(),
+        renderer,
+        team,
+        now: DateTime::UNIX_EPOCH,
+        first_touch: None,
+        layout: None,
+    }
+}
+
 #[test]
 fn the_fix_renders_again_and_then_finds_nothing_to_do() {
     for name in ["fires-missing", "fires-edited"] {
@@ -214,14 +226,8 @@ fn the_fix_renders_again_and_then_finds_nothing_to_do() {
         let folder = "briefs/2026/10/northwind-robotics--hubspot-31874500101";
         let mut files = Files::read(&dir, folder, true);
         let renderer = Renderer::new(None).expect("the built-in template");
-        let context = CheckContext {
-            schema: Schema::shipped(),
-            renderer: &renderer,
-            team: &TeamNames::default(),
-            now: DateTime::UNIX_EPOCH,
-            first_touch: None,
-            layout: None,
-        };
+        let team = TeamNames::default();
+        let context = at_the_epoch(&renderer, &team);
         let fix = fixes(&files.borrowed(), &context).expect("renders");
         assert_eq!(fix.len(), 1, "{name}");
         assert_eq!(fix[0].file, format!("{folder}/README.md"));
@@ -252,14 +258,8 @@ fn a_finding_marks_what_it_is_about() {
     let folder = "briefs/2026/10/northwind-robotics--hubspot-31874500101";
     let mut files = Files::read(&dir, folder, false);
     let renderer = Renderer::new(None).expect("the built-in template");
-    let context = CheckContext {
-        schema: Schema::shipped(),
-        renderer: &renderer,
-        team: &TeamNames::default(),
-        now: DateTime::UNIX_EPOCH,
-        first_touch: None,
-        layout: None,
-    };
+    let team = TeamNames::default();
+    let context = at_the_epoch(&renderer, &team);
     let page = String::from_utf8(files.readme.clone().unwrap()).unwrap();
     let lines: Vec<&str> = page.lines().collect();
     let last = lines.len();

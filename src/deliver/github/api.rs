@@ -196,9 +196,9 @@ impl GithubApi {
             let mut answer = self.get(&address).await?.ok()?;
             let next = answer.has_next_page().then(|| (number + 1).to_string());
             let body = answer.body.take();
-            let page = Page { records: answer.as_what_it_is(body)?, next, ..Page::default() };
+            let page = Page { records: answer.read_as(body)?, next, ..Page::default() };
             let records = Value::Array(pages.take(page));
-            all.extend(answer.as_what_it_is::<Vec<T>>(records)?);
+            all.extend(answer.read_as::<Vec<T>>(records)?);
         }
         Ok(all)
     }
@@ -430,10 +430,10 @@ impl ApiAnswer {
     /// The answer as what it should be.
     pub(super) fn read<T: DeserializeOwned>(mut self) -> Result<T, DeliveryError> {
         let body = self.body.take();
-        self.as_what_it_is(body)
+        self.read_as(body)
     }
 
-    fn as_what_it_is<T: DeserializeOwned>(&self, body: Value) -> Result<T, DeliveryError> {
+    fn read_as<T: DeserializeOwned>(&self, body: Value) -> Result<T, DeliveryError> {
         let Self { method, path, .. } = self;
         serde_json::from_value(body).map_err(|error| {
             let message = format!("{method} {path}: GitHub's answer cannot be read: {error}");

@@ -253,12 +253,11 @@ fn backdated_commit() {
     }
 }
 
-#[test]
-fn history_rewritten() {
-    let mut world = World::handed_over();
-    world.checkpoints.push(CheckpointReport {
-        name: "refs/handoff/audit/20261101T060000Z".to_owned(),
-        at: at("2026-11-01T06:00:00Z"),
+/// What an audit of that moment left behind, of commit `0303…`.
+fn checkpoint(moment: &str, deals: Vec<CheckpointDeal>) -> CheckpointReport {
+    CheckpointReport {
+        name: format!("refs/handoff/audit/{}", moment.replace(['-', ':'], "")),
+        at: at(moment),
         tip: ObjectId([3; 20]),
         contained: true,
         displaced_by: None,
@@ -266,8 +265,14 @@ fn history_rewritten() {
         signer: None,
         is_current: false,
         faults: Vec::new(),
-        deals: Vec::new(),
-    });
+        deals,
+    }
+}
+
+#[test]
+fn history_rewritten() {
+    let mut world = World::handed_over();
+    world.checkpoints.push(checkpoint("2026-11-01T06:00:00Z", Vec::new()));
     assert_eq!(count(&world, "history-rewritten"), 0);
     world.checkpoints[0].contained = false;
     insta::assert_snapshot!(told(&world, "history-rewritten"), @r#"
@@ -312,20 +317,8 @@ fn checkpoint_contradicted() {
         won_at: Some(at(SIGNED)),
         owner: owner.map(str::to_owned),
     };
-    let checkpoint = |deals: Vec<CheckpointDeal>| CheckpointReport {
-        name: "refs/handoff/audit/20261122T060000Z".to_owned(),
-        at: at("2026-11-22T06:00:00Z"),
-        tip: ObjectId([3; 20]),
-        contained: true,
-        displaced_by: None,
-        is_signed: false,
-        signer: None,
-        is_current: false,
-        faults: Vec::new(),
-        deals,
-    };
     let told = |mut world: World, deal: CheckpointDeal| {
-        world.checkpoints.push(checkpoint(vec![deal]));
+        world.checkpoints.push(checkpoint("2026-11-22T06:00:00Z", vec![deal]));
         let report = world.audit();
         let found = fired(&report, "checkpoint-contradicted");
         let told = found.iter().map(|it| format!("{}: {}", it.severity.as_str(), it.message));
@@ -395,7 +388,9 @@ fn checkpoint_contradicted() {
     let mut world = World::handed_over();
     for (time, class) in [("2026-11-21T06:00:00Z", "missing"), ("2026-11-22T06:00:00Z", "late")] {
         let deals = vec![seen(class, None, None)];
-        world.checkpoints.push(CheckpointReport { at: at(time), ..checkpoint(deals) });
+        world
+            .checkpoints
+            .push(CheckpointReport { at: at(time), ..checkpoint("2026-11-22T06:00:00Z", deals) });
     }
     let report = world.audit();
     let [finding] = fired(&report, "checkpoint-contradicted")[..] else { panic!("one finding") };

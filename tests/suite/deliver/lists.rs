@@ -8,11 +8,11 @@ use super::fake::{Asked, Fake, Reply};
 use super::run_once::deliver;
 use super::sample::{handoff, secrets, sinks};
 
-/// A target: its section and the answer for a page of its list, the first of which is
-/// number 0.
+/// A target in whose list what was made is looked for.
 struct Target {
+    /// Its `deliver:` section with this server.
     section: fn(&str) -> Value,
-    /// What is asked for the list.
+    /// Whether a request asks for the list.
     list: fn(&Asked) -> bool,
 }
 
@@ -37,7 +37,7 @@ const JIRA: Target = Target {
     list: |asked| asked.path == "/rest/api/3/search/jql",
 };
 
-/// Delivers once to a target whose list is answered so; the outcome, what else than
+/// Delivers once to a target whose list is answered so, page 0 first; the outcome, what else than
 /// the list was asked for, and how often the list was.
 async fn outcome(
     target: &Target,

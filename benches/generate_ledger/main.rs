@@ -167,7 +167,7 @@ fn run_until(
             }
             Step::Remove => {
                 stream.commit(at, "Remove a handoff")?;
-                stream.delete(&deal.folder())?;
+                stream.delete(&deal.folder());
                 open[place] = None;
                 continue;
             }

@@ -54,7 +54,11 @@ impl<'a> From<&'a Event> for Happened<'a> {
 pub(super) type EventTime = Option<(i64, u32)>;
 
 pub(super) fn kept_moment(at: Option<DateTime<Utc>>) -> EventTime {
-    at.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()))
+    at.map(moment_kept)
+}
+
+fn moment_kept(at: DateTime<Utc>) -> (i64, u32) {
+    (at.timestamp(), at.timestamp_subsec_nanos())
 }
 
 pub(super) fn moment_of(kept: EventTime) -> Option<DateTime<Utc>> {
@@ -81,7 +85,8 @@ const HEAD: usize = 17;
 #[derive(Clone, Copy)]
 struct Packed<'a> {
     kind: u8,
-    at: DateTime<Utc>,
+    /// Seconds and nanoseconds.
+    at: (i64, u32),
     whole: &'a [u8],
 }
 
@@ -90,7 +95,7 @@ impl<'a> Packed<'a> {
     fn take(rest: &mut &'a [u8]) -> Option<Self> {
         let head: &[u8; HEAD] = rest.first_chunk()?;
         let seconds = i64::from_le_bytes(*head[1..].first_chunk()?);
-        let at = DateTime::from_timestamp(seconds, u32::from_le_bytes(*head[9..].first_chunk()?))?;
+        let at = (seconds, u32::from_le_bytes(*head[9..].first_chunk()?));
         let length = u32::from_le_bytes(*head[13..].first_chunk()?);
         let length = HEAD.checked_add(usize::try_from(length).ok()?)?;
         let (whole, after) = rest.split_at_checked(length)?;
@@ -102,8 +107,8 @@ impl<'a> Packed<'a> {
         let (via, reference, brief, by, reason, due, evidence): EventDetails<'a> =
             postcard::from_bytes(&self.whole[HEAD..]).ok()?;
         let event = postcard::from_bytes(&[self.kind]).ok()?;
-        let due = moment_of(due);
-        Some(Happened { at: self.at, event, via, reference, brief, by, reason, due, evidence })
+        let (at, due) = (moment_of(Some(self.at))?, moment_of(due));
+        Some(Happened { at, event, via, reference, brief, by, reason, due, evidence })
     }
 }
 
@@ -149,6 +154,7 @@ impl Events {
             return only;
         }
         let mut events: Vec<Packed<'_>> = Vec::new();
+        let until = moment_kept(until);
         for event in timelines.iter().flat_map(Self::packed) {
             let same = |other: &Packed<'_>| other.whole == event.whole;
             if event.at <= until && !events.iter().any(same) {
@@ -167,6 +173,7 @@ impl Events {
     /// Whether they are in the order of their times, each once and none later.
     fn is_merged(&self, until: DateTime<Utc>) -> bool {
         let mut of_a_moment: Vec<Packed<'_>> = Vec::new();
+        let until = moment_kept(until);
         self.packed().all(|event| {
             let before = of_a_moment.last().map(|last| last.at);
             if before.is_some_and(|before| before < event.at) {
@@ -205,7 +212,7 @@ impl Events {
 
     /// The time of the latest one.
     pub(super) fn latest(&self) -> Option<DateTime<Utc>> {
-        self.packed().map(|event| event.at).max()
+        moment_of(self.packed().map(|event| event.at).max())
     }
 
     /// The events that `earlier` lack, in their order.

@@ -11,7 +11,12 @@ use super::Person;
 #[must_use]
 pub fn is_same_person(a: &str, b: &str) -> bool {
     let (a, b) = (bare(a), bare(b));
-    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    // Of those only the capitals are folded.
+    let is_plain = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+            && !text.starts_with(' ')
+            && !text.contains("  ")
+    };
     a.eq_ignore_ascii_case(b) || !(is_plain(a) && is_plain(b)) && folded(a) == folded(b)
 }
 

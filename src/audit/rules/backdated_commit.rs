@@ -24,13 +24,13 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
     let delivery = handoff.delivered.as_ref()?;
     let signed = handoff.signature()?.signed_at?;
     let commit = short(delivery.change.commit);
-    let deal = words::deal(case);
     // Commits are dated in whole seconds.
     let whole = signed.with_nanosecond(0).unwrap_or(signed);
     let (severity, message) = if delivery.change.at < whole {
         let before = words::time_between(delivery.change.at, whole);
         let message = format!(
-            "The brief of {deal} came in commit {commit}, which is dated {before} before the signature on {}.",
+            "The brief of {} came in commit {commit}, which is dated {before} before the signature on {}.",
+            words::deal(case),
             words::moment(signed)
         );
         (Severity::Error, message)
@@ -43,7 +43,8 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
         && delivery.not_before > case.policy().in_time_until(signed, false)
     {
         let message = format!(
-            "The brief of {deal} is on time by commit {commit} alone, which is dated {} and follows a commit of {}.",
+            "The brief of {} is on time by commit {commit} alone, which is dated {} and follows a commit of {}.",
+            words::deal(case),
             words::moment(delivery.change.at),
             words::moment(delivery.not_before)
         );
@@ -74,7 +75,7 @@ fn contradicted(
     let until = policy.in_time_until(signed, false);
     let won = case.judged.deal.closed_won_at.filter(|won| !policy.is_only_a_day(*won));
     let until = won.map_or(until, |won| until.min(policy.in_time_until(won, false)));
-    let (claimed, deal) = (delivery.change.at, words::deal(case));
+    let (claimed, deal) = (delivery.change.at, || words::deal(case));
     let commit = short(delivery.change.commit);
     let (date, at) = (words::moment(claimed), words::moment(arrival.at));
     let source = &arrival.source;
@@ -91,13 +92,15 @@ fn contradicted(
             Proof::NotBefore => format!("{source} did not have it at {at}"),
         };
         return Some(format!(
-            "The brief of {deal} came in commit {commit}, which is dated {date}, in time, and {what}: that counts."
+            "The brief of {} came in commit {commit}, which is dated {date}, in time, and {what}: that counts.",
+            deal()
         ));
     }
     (claimed > arrival.at + CLOCK_SKEW && arrival.proof == Proof::Recorded).then(|| {
         let after = words::time_between(arrival.at, claimed);
         format!(
-            "The brief of {deal} came in commit {commit}, which is dated {date}, {after} after {source} has it{by}."
+            "The brief of {} came in commit {commit}, which is dated {date}, {after} after {source} has it{by}.",
+            deal()
         )
     })
 }

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
-    let handoff = case.handed_over()?;
+    let handoff = case.handed_over().filter(|it| it.events.has(EventKind::Voided))?;
     let events: Vec<_> = handoff.events.iter().collect();
     let signed = [EventKind::Signed, EventKind::Backfilled];
     let at = events.iter().rposition(|event| signed.contains(&event.event))?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::{Case, words};
 use crate::audit::AuditInput;
 use crate::audit::rows::Judged;
@@ -20,6 +22,9 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let first = case.handed_over()?;
     let handoffs = &case.judged.handoffs;
+    if handoffs.iter().flat_map(|it| &it.folders).filter(|it| it.signed_at_tip).count() < 2 {
+        return None;
+    }
     // A renewal is a handoff of its own: a rule, or a person, said so.
     let mut several: BTreeMap<Option<&Key>, Vec<String>> = BTreeMap::new();
     for handoff in handoffs {
@@ -52,21 +57,19 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// One signed document that several deals were handed over with.
 pub(super) fn check_documents(_: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<Finding> {
-    let mut deals: BTreeMap<(&str, &str), Vec<&Judged<'_>>> = BTreeMap::new();
-    for judged in judged {
-        if let Some(handoff) = judged.handed_over()
-            && !handoff.is_on_crm_word()
-            && let Some(signature) = handoff.signature()
-            && let Some(document) = &signature.document_id
-        {
-            let document = (signature.provider.as_str(), document.as_str());
-            deals.entry(document).or_default().push(judged);
-        }
-    }
-    let several = deals.into_iter().filter(|(_, deals)| deals.len() > 1);
+    let of_signature = |judged| {
+        let handoff = Judged::handed_over(judged).filter(|it| !it.is_on_crm_word())?;
+        let signature = handoff.signature()?;
+        Some(((signature.provider.as_str(), signature.document_id.as_ref()?.as_str()), judged))
+    };
+    let mut deals: Vec<((&str, &str), &Judged<'_>)> =
+        judged.iter().filter_map(of_signature).collect();
+    deals.par_sort_by_key(|(document, _)| *document);
+    let several = deals.chunk_by(|(one, _), (next, _)| one == next).filter(|it| it.len() > 1);
     several
-        .map(|((provider, document), deals)| {
-            let keys: Vec<String> = deals.iter().map(|it| it.row.key.to_string()).collect();
+        .map(|deals| {
+            let (provider, document) = deals[0].0;
+            let keys: Vec<String> = deals.iter().map(|(_, it)| it.row.key.to_string()).collect();
             let message = format!(
                 "The {provider} document {} is the signature of {} deals: {}.",
                 quoted(document),
@@ -76,7 +79,7 @@ pub(super) fn check_documents(_: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<
             let finding = Finding::new(&RULE, message)
                 .severity(Severity::Warning)
                 .help("Fine when one contract covers all of them; else somebody copied a brief. See whose name is in the document.");
-            match Key::parse(deals[0].row.key.as_str()) {
+            match Key::parse(deals[0].1.row.key.as_str()) {
                 Ok(key) => finding.key(&key),
                 Err(_) => finding,
             }

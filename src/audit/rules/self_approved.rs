@@ -56,12 +56,12 @@ fn unapproved(case: &Case<'_>) -> Option<Finding> {
 
 /// Whether somebody is the deal's rep, by name or address.
 fn is_rep(case: &Case<'_>, who: &str) -> bool {
-    rep_words(case).iter().any(|word| is_same_person(word, who))
+    rep_words(case).any(|word| is_same_person(word, who))
 }
 
-fn rep_words(case: &Case<'_>) -> Vec<String> {
+fn rep_words<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a String> + use<'a> {
     let owner = case.judged.deal.owner.as_ref();
-    owner.into_iter().flat_map(|owner| [&owner.name, &owner.email]).flatten().cloned().collect()
+    owner.into_iter().flat_map(|owner| [&owner.name, &owner.email]).flatten()
 }
 
 /// Whether somebody whom nothing else names may be the deal's rep: by a first
@@ -69,7 +69,7 @@ fn rep_words(case: &Case<'_>) -> Vec<String> {
 /// name alone is not told apart by it.
 fn may_be_rep(case: &Case<'_>, who: &str) -> bool {
     let policy = case.policy();
-    let rep = rep_words(case);
+    let rep: Vec<String> = rep_words(case).cloned().collect();
     let is_other = |words: &[String]| {
         words.iter().any(|it| is_same_person(it, who))
             && words.len() > 1
@@ -107,7 +107,8 @@ fn exempted(case: &Case<'_>) -> Option<Finding> {
         format!("and the deal's own rep, {}, committed it", quoted(name))
     } else if may_be_rep(case, approver) {
         severity = Severity::Warning;
-        format!("who may be the deal's own rep, {}", rep_words(case).join(" or "))
+        let rep: Vec<&str> = rep_words(case).map(String::as_str).collect();
+        format!("who may be the deal's own rep, {}", rep.join(" or "))
     } else {
         return None;
     };

@@ -1,10 +1,13 @@
 //! Which brief is which deal's.
 
 use handoff::audit::{Class, Matched, OrphanWhy};
+use handoff::brief::EventKind;
 use handoff::model::{CrmName, DealId, DocumentId, Key, Outcome};
 use serde_json::json;
 
-use super::world::{DELIVERED, SIGNED, World, all_done, at, folder, signed_brief, usd, won_deal};
+use super::world::{
+    DELIVERED, SIGNED, World, all_done, at, event, folder, signed_brief, usd, won_deal,
+};
 
 /// A brief that is keyed by its document and names no deal.
 fn by_document(world: &mut World, document: &str) -> String {
@@ -95,6 +98,69 @@ fn the_brief_of_a_merged_deal_is_the_survivors_unless_it_has_its_own() {
     let report = world.audit();
     assert_eq!(report.deals[0].matched, Some(Matched::Key));
     assert_eq!(report.orphans[0].why, OrphanWhy::Merged);
+}
+
+#[test]
+fn of_a_deals_handoffs_a_signed_one_counts_then_an_exempt_one_then_the_first_delivered() {
+    let first = folder("1");
+    let (first, second) = (first.as_str(), "briefs/2026/11/acme--pandadoc-x");
+    let exempted = |time: &str| {
+        let mut exempted = event(EventKind::Exempted, time);
+        (exempted.reason, exempted.by) = (Some("void".to_owned()), Some("Dana Wu".to_owned()));
+        exempted
+    };
+    let counts = |first_is_there: bool, second_is_signed: bool, second_is_exempt: bool| {
+        let mut world = World::handed_over();
+        if !first_is_there {
+            world.remove(first, "2026-11-22T09:00:00Z");
+        }
+        let mut brief = signed_brief("1");
+        brief.key = Some(Key::parse("pandadoc-x").expect("a key"));
+        let mut events = all_done();
+        if second_is_exempt {
+            events.push(exempted("2026-11-22T10:00:00Z"));
+        }
+        if !second_is_signed {
+            brief.signature = None;
+        }
+        world.put(second, "2026-11-22T10:00:00Z", Some(brief), events);
+        world.row("1").brief.expect("a brief")
+    };
+    for (first_is_there, second_is_signed, second_is_exempt, counted) in [
+        (true, true, false, first),
+        (true, true, true, first),
+        (true, false, true, first),
+        (false, true, false, second),
+        (false, false, true, second),
+        (false, false, false, first),
+    ] {
+        assert_eq!(
+            counts(first_is_there, second_is_signed, second_is_exempt),
+            counted,
+            "{first_is_there} {second_is_signed} {second_is_exempt}"
+        );
+    }
+}
+
+#[test]
+fn a_handoff_is_about_the_deal_that_handoff_wrote_last() {
+    for (is_recorded, deal) in [(true, "2"), (false, "1")] {
+        let mut world = World::handed_over();
+        let mut brief = signed_brief("2");
+        brief.key = Some(Key::parse("hubspot-1").expect("a key"));
+        world.put(&folder("1"), "2026-11-22T09:00:00Z", Some(brief), all_done());
+        let written = world.last(&folder("1")).brief.expect("a brief");
+        let mut events = all_done();
+        if is_recorded {
+            let mut corrected = event(EventKind::Corrected, "2026-11-22T09:00:00Z");
+            corrected.brief = Some(written.to_string());
+            events.push(corrected);
+        }
+        world.put_events(&folder("1"), "2026-11-22T09:00:00Z", events);
+        let handoffs = world.handoffs();
+        let found = handoffs[0].deal().map(|deal| deal.id.as_str());
+        assert_eq!(found, Some(deal), "recorded: {is_recorded}");
+    }
 }
 
 #[test]

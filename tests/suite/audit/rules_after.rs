@@ -1,7 +1,7 @@
 //! The rules about what follows a handoff, and about the evidence itself:
 //! where each fires, where it is silent, and the boundary between.
 
-use handoff::audit::{CheckpointReport, Policies, PolicyVersion};
+use handoff::audit::{Arrival, CheckpointReport, Policies, PolicyVersion, Proof, SettingsRemoval};
 use handoff::brief::{EventKind, Timeline};
 use handoff::finding::Severity;
 use handoff::model::{CheckpointDeal, CrmName, DealId, Key, ObjectId};
@@ -576,6 +576,14 @@ fn policy_loosened() {
         (None, "2026-11-12T08:59:59Z", 0),
     ] {
         assert_eq!(in_time(from, as_of), times, "{from:?} {as_of}");
+        let mut world = World::handed_over();
+        world.removals.push(SettingsRemoval {
+            at: at("2026-11-12T09:00:00Z"),
+            commit: ObjectId([3; 20]),
+            by: "Riley Ross <riley@example.com>".to_owned(),
+        });
+        (world.window.from, world.as_of) = (from.map(at), at(as_of));
+        assert_eq!(count(&world, "policy-loosened"), times, "removed: {from:?} {as_of}");
     }
     // What the schema asks of answers.
     for (keyword, then, now, is_laxer) in [
@@ -665,11 +673,33 @@ fn one_wrong_clock_does_not_put_all_that_comes_after_in_doubt() {
         Some(Severity::Warning)
     );
     assert_eq!(
+        backdated("2026-11-22T12:00:00Z", &[DELIVERED]),
+        Some(Severity::Warning),
+        "its own parent is of the same second"
+    );
+    assert_eq!(
         backdated("2030-01-01T00:00:00Z", &["2026-11-20T15:05:00Z"]),
         None,
         "nobody lives in 2030 yet"
     );
     assert_eq!(backdated("2026-11-20T15:30:00Z", &[]), None, "it is on time by the later date too");
+}
+
+#[test]
+fn a_commit_may_be_dated_a_minute_after_its_push() {
+    let world = World::handed_over();
+    for (pushed, proof, times) in [
+        ("2026-11-20T15:09:00Z", Proof::Recorded, 0),
+        ("2026-11-20T15:08:59Z", Proof::Recorded, 1),
+        ("2026-11-20T15:08:59Z", Proof::BehindGap, 0),
+    ] {
+        let mut handoffs = world.handoffs();
+        let delivery = handoffs[0].delivered.as_mut().expect("delivered");
+        let source = "the push log".into();
+        delivery.arrival = Some(Box::new(Arrival { at: at(pushed), source, by: None, proof }));
+        let report = world.audit_with(handoffs);
+        assert_eq!(fired(&report, "backdated-commit").len(), times, "{pushed} {proof:?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, BlobSource, BriefFacts, CheckpointReport, Class, DealAsWritten,
     DealRow, Digester, FolderDigest, HandoffFacts, LedgerInput, Policies, Policy, PolicyVersion,
-    ReadError, Scope, SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
+    ReadError, Scope, SettingsRemoval, SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::model::{
@@ -127,6 +127,8 @@ pub(super) struct World {
     pub(super) undecided: Vec<String>,
     /// The rules of each time, where they change.
     pub(super) rules: Vec<PolicyVersion>,
+    /// Who took the settings off the branch.
+    pub(super) removals: Vec<SettingsRemoval>,
     /// By folder, what a `signed` event says that handoff itself writes:
     /// provider, document, brief.
     written: BTreeMap<String, (String, Option<String>, String)>,
@@ -157,6 +159,7 @@ impl World {
             excluded: BTreeMap::new(),
             undecided: Vec::new(),
             rules: Vec::new(),
+            removals: Vec::new(),
             written: BTreeMap::new(),
         }
     }
@@ -263,6 +266,7 @@ impl World {
     fn policies(&self) -> Policies {
         Policies::new(self.rules.clone())
             .unwrap_or_else(|| Policies::unchanged(self.policy.clone()))
+            .with_removals(self.removals.clone())
     }
 
     pub(super) fn last(&self, path: &str) -> Version {

@@ -102,6 +102,53 @@ fn an_event_that_handoff_did_not_commit_is_named() {
 }
 
 #[test]
+fn of_several_events_the_one_that_counts_is_named_and_how_many_there_are_beside() {
+    let (ledger, folder) = ledger(&[]);
+    for (at, fields, words) in [
+        (
+            "2026-11-03T09:00:00Z",
+            "event: accepted; via: cli; by: Sam Lee",
+            "`accepted` of 2026-11-03 09:00 UTC into the timeline of \"Acme\" (USD 100.00, Riley Ross); handoff did not make it.",
+        ),
+        (
+            "2026-11-04T09:00:00Z",
+            "event: touched; via: cli; by: Sam Lee; evidence: claimed",
+            "`touched` of 2026-11-04 09:00 UTC into the timeline of \"Acme\" (USD 100.00, Riley Ross), and one event more; handoff did not make it.",
+        ),
+        (
+            "2026-11-05T09:00:00Z",
+            "event: resubmitted; via: cli; by: Riley Ross",
+            "`touched` of 2026-11-04 09:00 UTC into the timeline of \"Acme\" (USD 100.00, Riley Ross), and 2 events more; handoff did not make it.",
+        ),
+    ] {
+        write_event(&ledger, &folder, at, fields);
+        ledger.commit(at, "x");
+        let told = findings(&ledger, "hand-written-event");
+        let [(_, message)] = &told[..] else { panic!("{fields}: {told:?}") };
+        assert!(message.ends_with(words), "{message}");
+    }
+}
+
+#[test]
+fn a_deal_that_waits_by_a_hand_written_event_alone_is_an_error() {
+    let ledger = Ledger::new();
+    let waiting = "schema: handoff/timeline/v1\nkey: hubspot-1\nevents:\n  - at: 2026-11-02T10:30:00Z\n    event: received\n    via: standard-webhooks\n    ref: doc-1\n";
+    ledger.sandbox.write("l/briefs/2026/11/acme--hubspot-1/timeline.yaml", waiting);
+    ledger.commit("2026-11-02T10:31:00Z", "on its way");
+    for (as_of, class, severity) in [
+        ("2026-11-02T11:15:00Z", "pending", "error"),
+        ("2026-11-02T12:00:00Z", "missing", "warning"),
+    ] {
+        let report = ledger.audit(&["--as-of", as_of]).json();
+        assert_eq!(report["deals"][0]["class"], class, "{report}");
+        let all = report["findings"].as_array().unwrap();
+        let told: Vec<_> = all.iter().filter(|it| it["rule"] == "hand-written-event").collect();
+        assert_eq!(told.len(), 1, "{all:?}");
+        assert_eq!(told[0]["severity"], severity, "{class}");
+    }
+}
+
+#[test]
 fn what_handoff_recorded_may_be_moved_merged_and_restored_by_people() {
     let (ledger, folder) = ledger(&[]);
     let accept = ["accept", "hubspot-1", "--by", "samlee"];

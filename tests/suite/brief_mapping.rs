@@ -248,6 +248,31 @@ fn without_a_crm_the_signature_alone_makes_a_brief() {
 }
 
 #[test]
+fn the_document_fills_what_the_deal_leaves_open() {
+    let signature = Signature {
+        metadata: map(json!({
+            "Contract term": "12 months", "Contract start date": "2026-12-01",
+            "line_items": [{"name": "Platform", "quantity": 5}],
+        })),
+        ..signature()
+    };
+    let mut deal = deal("hubspot");
+    let purchase = |deal: &Deal| {
+        let mapped = apply(&compile(Some("hubspot"), &[]), deal, &signature);
+        let sections = Value::Object(mapped.sections);
+        let (products, term) = (&sections["purchase"]["products"], &sections["purchase"]["term"]);
+        json!([sections["customer"]["name"], products[0]["name"], term["months"], term["starts"]])
+    };
+    let of_deal = json!(["Northwind Robotics", "Platform Enterprise", 12, "2026-12-01"]);
+    assert_eq!(purchase(&deal), of_deal);
+    deal.properties.insert("handoff_term_months".into(), json!("24"));
+    (deal.name, deal.company) = (None, None);
+    deal.line_items.clear();
+    let of_document = json!(["Northwind Robotics Ltd", "Platform", 24, "2026-12-01"]);
+    assert_eq!(purchase(&deal), of_document);
+}
+
+#[test]
 fn the_signer_is_the_contact_who_signed_and_never_the_rep() {
     let mapping = compile(Some("hubspot"), &[]);
     let mut deal = deal("hubspot");
@@ -486,7 +511,8 @@ fn a_column_is_proposed_where_most_of_its_texts_read_as_the_answer() {
     // What people write is words: no numbers, links or flags, whatever the column is called.
     for (column, text) in [("Tier", "gold"), ("Promises", "SSO with Okta"), ("Risks", "a freeze")] {
         assert!(proposed(column, &[text], &[]).is_some(), "{column}: {text}");
-        for no in ["12", "2026-11-20", "true", "No", "https://acme.example/x", "a@b.example"] {
+        for no in ["12", "Q4", "2026-11-20", "true", "No", "https://acme.example/x", "a@b.example"]
+        {
             assert_eq!(proposed(column, &[no, no, text], &[]), None, "{column}: {no}");
             assert_eq!(proposed(column, &[no, text], &[]), None, "{column}: {no}");
         }
@@ -591,6 +617,11 @@ fn what_would_grow_too_large_is_refused_and_what_does_not_is_made() {
     ] {
         assert_eq!(eval(source), Ok(made), "{source}");
     }
+    // Two texts of 2 MiB fill the 4 MiB that one value may have.
+    let half = "'ab' * 1048576";
+    assert_eq!(eval(&format!("(({half}) ~ ({half})) | length")), Ok(json!(4 << 20)));
+    let remark = eval(&format!("(({half}) ~ ({half}) ~ 'a') | length")).expect_err("larger");
+    assert!(remark.contains("more than 4 MiB"), "{remark}");
 }
 
 #[test]
@@ -663,6 +694,19 @@ fn the_defaults_fill_only_fields_of_the_shipped_schema() {
     }
 }
 
+#[test]
+fn the_amount_of_a_deal_is_a_number_that_is_read_once() {
+    let mut deal = deal("hubspot");
+    // Three decimals, as dinars have: another text of that form can be a thousand, too.
+    deal.amount = Some(Money::parse("1.234", Some("KWD")).expect("money"));
+    let given = |source: &str| {
+        let mapped = apply(&compile(None, &[("x", source)]), &deal, &signature());
+        mapped.sections.get("x").cloned()
+    };
+    assert_eq!(given("deal.amount.amount | number"), Some(json!(1.234)));
+    assert_eq!(given("'1.235' | number"), None);
+}
+
 /// What one expression gives over the HubSpot deal; a remark where it fails.
 fn eval(source: &str) -> Result<Value, String> {
     let mut deal = deal("hubspot");
@@ -705,6 +749,7 @@ fn each_filter_gives_what_its_page_says() {
         ("deal.properties.v | lines", json!(["Okta", "NetSuite"])),
         ("'- a\\n- b\\n2. c' | lines", json!(["a", "b", "c"])),
         ("'3.5% uplift; 2026 plan' | lines", json!(["3.5% uplift", "2026 plan"])),
+        ("'. a\\n) b' | lines", json!([". a", ") b"])),
         ("'None' | lines", json!("none")),
         ("'None.' | promises", json!("none")),
         (

@@ -169,7 +169,9 @@ fn what_only_fills_a_field_is_no_answer_however_it_is_padded() {
     for text in ["TBD", " tbc ", &wide, "\u{feff}TBD\u{200b}", "T\u{200b}BD", "?!", "…"] {
         assert!(is_placeholder(text), "{text:?}");
     }
-    for text in ["", " ", "\u{200b}", "TBD Systems", "none", "🎉", "株式会社"] {
+    let [longest, too_long] = [40, 41].map(|length| format!("{:.<length$}", "TBD"));
+    assert!(is_placeholder(&longest));
+    for text in ["", " ", "\u{200b}", "TBD Systems", "none", "🎉", "株式会社", &too_long] {
         assert!(!is_placeholder(text), "{text:?}");
     }
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
 use handoff::brief::{
-    Brief, CheckContext, CheckedFolder, ConfirmedAnswers, NamedMember, Refused, RenderInput,
-    Renderer, Schema, SourcesFile, TeamNames, brief_rules, check_handoff, check_ledger, fixes,
+    Brief, CheckContext, CheckedFolder, Colleague, ConfirmedAnswers, NamedMember, Refused,
+    RenderInput, Renderer, Schema, SourcesFile, TeamNames, brief_rules, check_handoff,
+    check_ledger, fixes,
 };
 use handoff::finding::Finding;
 use handoff::ledger::blob_id;
@@ -306,6 +307,30 @@ fn without_a_team_nobody_is_a_stranger() {
         };
         let found = check_handoff(&files.borrowed(), &context).findings;
         assert_eq!(found.iter().filter(|it| it.rule == "owner-not-in-team").count(), times);
+    }
+}
+
+#[test]
+fn a_name_tells_who_it_is_only_where_there_is_nothing_else() {
+    let team = TeamNames::new(vec![NamedMember {
+        name: Some("Sam Lee".into()),
+        email: Some("sam@vendor.example".into()),
+        github: Some("samlee".into()),
+        slack: Some("U1".into()),
+    }]);
+    let (own, other) = (Some("Sam Lee"), Some("x"));
+    for (name, email, github, slack, is_one) in [
+        (own, None, None, None, true),
+        (other, None, None, None, false),
+        (own, other, None, None, false),
+        (own, None, other, None, false),
+        (own, None, None, other, false),
+        (other, Some("sam@vendor.example"), other, None, true),
+        (other, None, Some("samlee"), other, true),
+        (other, other, None, Some("U1"), true),
+    ] {
+        let person = Colleague { name, email, github, slack };
+        assert_eq!(team.has(&person), is_one, "{person:?}");
     }
 }
 

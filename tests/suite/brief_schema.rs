@@ -300,6 +300,7 @@ fn a_near_miss_is_told_what_to_write() {
         ("/signature/signed_at", json!("2026-11-20 15:00"), "write it in UTC with `T` and `Z`"),
         ("/customer/size", json!("420"), "write it without quotes: `420`"),
         ("/customer/size", json!("many"), "for example `size: "),
+        ("/customer/size", json!(true), "for example `size: "),
         ("/customer/name", json!(5), "put quotes around it"),
         ("/customer/name", gap, "this answer cannot be unknown"),
         ("/commitments", json!("Nothing"), "write the word `none`"),

@@ -163,6 +163,8 @@ fn what_a_record_does_not_have_is_a_problem_with_a_suggestion() {
         ("deal.amount < 'sixty'", "write a number: `deal.amount < 60`"),
         ("contacts > 3", "compare how many there are: `contacts | length > 1`"),
         ("deal.owner == 'Riley'", "compare one of its parts: `deal.owner.name`"),
+        ("(deal.name == 'x') == 5", "compare values of one kind"),
+        ("5 == (deal.name == 'x')", "compare values of one kind"),
     ] {
         let problems = Expression::compile(source).expect(source).problems(&NAMES);
         let told: Vec<String> =
@@ -317,7 +319,7 @@ fn a_rule_is_decided_by_what_is_there() {
         ("deal.properties.absent == 'x' or deal.name == 'Other'", "has no value"),
         ("deal.pipeline is startingwith('R')", "`deal.pipeline` has no value"),
         ("deal.properties.absent in ['x']", "`deal.properties.absent` has no value"),
-        ("deal.properties.stage < 60", "compare with a number: `… | number < 60`"),
+        ("deal.properties.stage < 75", "compare with a number: `… | number < 75`"),
         ("deal.amount < deal.properties.fee", "one amount is in USD and the other in EUR"),
         ("deal.amount < {'amount': '60', 'currency': 'CHF'}", "one amount is in USD"),
         ("deal.properties.absent | trim == 'x'", "`deal.properties.absent` has no value"),
@@ -364,6 +366,27 @@ fn a_rule_is_decided_by_what_is_there() {
             Err(error) => error.to_string(),
         };
         assert!(why.contains(because), "{source}: {why}");
+    }
+}
+
+#[test]
+fn a_condition_says_which_properties_of_a_deal_it_reads_or_that_it_reads_more() {
+    for (source, read) in [
+        ("deal.amount > 5", Some(&[][..])),
+        ("deal.properties.x == 'y' or deal.properties['two words']", Some(&["two words", "x"])),
+        ("company.name == 'x' and deal.company.industry", Some(&[])),
+        ("deal", None),
+        ("deal.properties", None),
+        ("company", None),
+        ("deal.company", None),
+        ("company.properties.x", None),
+        ("contacts | length > 1", None),
+        ("deal.line_items", None),
+    ] {
+        let told = Expression::compile(source).expect(source).deal_properties();
+        let told: Option<Vec<&str>> =
+            told.as_ref().map(|names| names.iter().map(String::as_str).collect());
+        assert_eq!(told.as_deref(), read, "{source}");
     }
 }
 

@@ -397,6 +397,7 @@ mod tests {
             ("Kr 1.200,00", None, "1200.00"),
             ("0.125", None, "0.125"),
             ("4800.125", None, "4800.125"),
+            ("480.125", None, "Either(480125, 480.125)"),
             ("1,234", point, "1234"),
             ("1,234", comma, "1.234"),
             ("1.234", point, "1.234"),
@@ -427,6 +428,16 @@ mod tests {
             ("99999999999999999999999999999999999", None, "NotAnAmount"),
         ] {
             assert_eq!(told(text, sign), requested, "{text:?} {sign:?}");
+        }
+    }
+
+    #[test]
+    fn the_plain_form_is_read_as_the_long_way_reads_it() {
+        for text in
+            ["4800", "4800.", "480.", "48.5", "480.125", "0480.125", "4800.125", "480.1250", ".5"]
+        {
+            // White space around it, which only the long way takes off.
+            assert_eq!(read(text), read(&format!("{text} ")), "{text}");
         }
     }
 

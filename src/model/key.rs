@@ -232,6 +232,7 @@ mod tests {
         let crm = CrmName::new("csv");
         let key = |id: &str| Key::for_deal(&crm, &DealId::new(id)).map(String::from);
         assert_eq!(key("../../x").as_deref(), Ok("csv-.-.-x"));
+        assert_eq!(key("a..b").as_deref(), Ok("csv-a.b"));
         assert_eq!(key("A 1/É").as_deref(), Ok("csv-a-1"));
         assert_eq!(key("a -- b").as_deref(), Ok("csv-a-b"));
         assert_eq!(key("…"), Err(KeyError::Empty));

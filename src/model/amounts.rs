@@ -250,7 +250,7 @@ fn plain(bytes: &[u8]) -> Option<WrittenAmount> {
         None => Some(WrittenAmount::One(Decimal::new(mantissa, 0), None)),
         Some(at) => {
             let scale = bytes.len() - at - 1;
-            (matches!(scale, 1 | 2) || (scale > 0 && at > 3)).then(|| {
+            (matches!(scale, 1 | 2) || at > 3).then(|| {
                 let scale = u32::try_from(scale).unwrap_or_default();
                 WrittenAmount::One(Decimal::new(mantissa, scale), Some(DecimalSign::Point))
             })

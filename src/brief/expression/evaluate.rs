@@ -85,7 +85,6 @@ impl Run<'_> {
                 }
                 truth(self.eval(node)?.is_true())
             }
-            ExprNode::Test { .. } => truth(self.eval(node)?.is_true()),
             _ => {
                 let value = self.eval(node)?;
                 if is_absent(&value) && !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) {

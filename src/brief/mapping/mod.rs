@@ -229,9 +229,6 @@ fn properties_of<'a>(leaves: impl Iterator<Item = &'a Leaf>) -> Properties {
 
 fn base_leaves(base: &BaseMapping) -> Vec<Leaf> {
     let mut leaves = shipped_leaves(base);
-    if *base == BaseMapping::DOCUMENT {
-        return leaves;
-    }
     for of_document in shipped_leaves(&BaseMapping::DOCUMENT) {
         let same = leaves.iter_mut().find(|leaf| leaf.path == of_document.path);
         match same {

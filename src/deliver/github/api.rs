@@ -30,6 +30,8 @@ use crate::text;
 
 /// Where GitHub is when no base URL is configured.
 const PUBLIC: &str = "https://api.github.com";
+/// So many items of a list are asked for at once, the most that GitHub gives.
+pub(super) const FULL_PAGE: usize = 100;
 /// So many redirects are followed.
 const REDIRECTS: usize = 3;
 /// What GitHub asks to wait when it says no more than "slow down".
@@ -91,6 +93,8 @@ impl From<WriteFault> for DeliveryError {
 /// Why there is no answer.
 struct NoAnswer {
     reached: bool,
+    /// Whether the same may be answered a moment later.
+    may_pass: bool,
     why: String,
 }
 
@@ -174,6 +178,7 @@ impl GithubApi {
                     None if answer.status.is_server_error() => (answer.fault(), None),
                     None => return Ok(answer),
                 },
+                Err(none) if !none.may_pass => return Err(transient(none.why)),
                 Err(none) => (transient(none.why), None),
             };
             let Some(wait) = self.reads.wait(retry, asked) else { return Err(error) };
@@ -192,9 +197,10 @@ impl GithubApi {
         let mut pages = TargetPages::of("GitHub");
         while let Some(place) = pages.next()? {
             let number = place.parse().unwrap_or(1);
-            let address = format!("{path}{joint}per_page=100&page={number}");
+            let address = format!("{path}{joint}per_page={FULL_PAGE}&page={number}");
             let mut answer = self.get(&address).await?.ok()?;
-            let next = answer.has_next_page().then(|| (number + 1).to_string());
+            let goes_on = answer.has_next_page() || answer.may_go_on();
+            let next = goes_on.then(|| (number + 1).to_string());
             let body = answer.body.take();
             let page = Page { records: answer.read_as(body)?, next, ..Page::default() };
             let records = Value::Array(pages.take(page));
@@ -321,7 +327,7 @@ async fn send_once(
     .map_err(none)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = net::whole_body(response.into_body()).await;
-    let body = body.map_err(|why| incomplete(&method, bare, true, &why.to_string()))?;
+    let body = body.map_err(|fault| incomplete(&method, bare, true, &fault))?;
     let body = crate::model::read_json(&body).unwrap_or(Value::Null);
     Ok(ApiAnswer { method: method.clone(), path: bare.to_owned(), status, headers, body })
 }
@@ -332,18 +338,20 @@ fn no_answer(method: &Method, path: &str, error: &octocrab::Error) -> NoAnswer {
     loop {
         if let Some(http) = cause.downcast_ref::<reqwest::Error>() {
             let reached = !http.is_connect() && !http.is_builder();
-            return incomplete(method, path, reached, &net::Fault::of(http).to_string());
+            return incomplete(method, path, reached, &net::Fault::of(http));
         }
         match cause.source() {
             Some(inner) => cause = inner,
             None => break,
         }
     }
-    incomplete(method, path, true, &text::shorten(&text::one_line(&cause.to_string()), 200))
+    let why = text::shorten(&text::one_line(&cause.to_string()), 200);
+    incomplete(method, path, true, &net::Fault::Other(why))
 }
 
-fn incomplete(method: &Method, path: &str, reached: bool, why: &str) -> NoAnswer {
-    NoAnswer { reached, why: format!("{method} {path}: no complete answer came: {why}") }
+fn incomplete(method: &Method, path: &str, reached: bool, fault: &net::Fault) -> NoAnswer {
+    let why = format!("{method} {path}: no complete answer came: {fault}");
+    NoAnswer { reached, may_pass: fault.may_pass(), why }
 }
 
 fn transient(message: String) -> DeliveryError {
@@ -376,6 +384,14 @@ impl ApiAnswer {
     /// The answer, or what its status means.
     pub(super) fn ok(self) -> Result<Self, DeliveryError> {
         if self.status.is_success() { Ok(self) } else { Err(self.fault()) }
+    }
+
+    /// Whether a list may go on although the answer does not say so: the page is full and
+    /// has no links at all, as where something on the way takes them away. GitHub gives
+    /// none, too, where all that there is fills one page.
+    pub(super) fn may_go_on(&self) -> bool {
+        let records = self.body.as_array().map_or(0, Vec::len);
+        records >= FULL_PAGE && !self.headers.contains_key(http::header::LINK)
     }
 
     /// Whether a list goes on.

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use url::Url;
 
-use super::api::GithubApi;
+use super::api::{FULL_PAGE, GithubApi};
 use super::settings::{GithubSettings, RepositoryName};
 use crate::deliver::sink::DeliveryError;
 use crate::http::{BaseUrl, Page, PageWalk};
@@ -57,18 +57,28 @@ impl Forge {
     pub async fn pushes(&self, branch: &str) -> Result<PushRecord, DeliveryError> {
         let refname =
             utf8_percent_encode(&format!("refs/heads/{branch}"), NON_ALPHANUMERIC).to_string();
-        let path = self.repository.path(&format!("/activity?ref={refname}&per_page=100"));
+        let path = |size: usize, cursor: &str| {
+            let after = match cursor {
+                "" => String::new(),
+                cursor => format!("&after={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC)),
+            };
+            self.repository.path(&format!("/activity?ref={refname}&per_page={size}{after}"))
+        };
         let mut pushes: Vec<Push> = Vec::new();
         let mut walk = PageWalk::new(String::new());
         while let Some(cursor) = walk.next() {
-            let place = match cursor.as_str() {
-                "" => path.clone(),
-                cursor => format!("{path}&after={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC)),
-            };
-            let answer = self.api.get(&place).await?.ok()?;
+            let answer = self.api.get(&path(FULL_PAGE, &cursor)).await?.ok()?;
             let next = answer.next_cursor();
             if next.is_none() && answer.has_next_page() {
                 return Err(self.odd("its next page is named in a way that is not known"));
+            }
+            // Of one item less there is a next page, and the link to it.
+            if answer.may_go_on()
+                && !self.api.get(&path(FULL_PAGE - 1, &cursor)).await?.ok()?.has_next_page()
+            {
+                return Err(self.odd(
+                    "it goes on, and the header `Link` to its next page is missing; something between here and GitHub takes it away",
+                ));
             }
             let records = answer.read::<Vec<Value>>()?;
             for record in &records {

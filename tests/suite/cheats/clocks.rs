@@ -321,8 +321,8 @@ fn an_audit_of_a_moment_is_the_same_when_the_record_has_grown() {
     assert_eq!(report["deals"][0]["class"], "late");
 }
 
-/// GitHub's answer: newest first, two a page, the next one by a cursor.
-fn activity(log: &str, asked: &Asked) -> Reply {
+/// All that GitHub has of the pushes, newest first.
+fn activities(log: &str) -> Vec<Value> {
     let mut all: Vec<Value> = log
         .lines()
         .zip(1..)
@@ -337,6 +337,12 @@ fn activity(log: &str, asked: &Asked) -> Reply {
         "before": "0".repeat(40), "after": all[0]["after"], "ref": "refs/heads/x", "activity_type": "branch_creation",
         "actor": null}));
     all.reverse();
+    all
+}
+
+/// GitHub's answer: two a page, the next one by a cursor.
+fn activity(log: &str, asked: &Asked) -> Reply {
+    let all = activities(log);
     let from = asked.query.split("after=c").nth(1).map_or(0, |n| n.parse::<usize>().unwrap());
     let page: Vec<Value> = all.iter().skip(from).take(2).cloned().collect();
     if from + 2 >= all.len() {
@@ -388,6 +394,15 @@ async fn githubs_record_decides_page_by_page_and_its_absence_is_never_clean() {
         ("cursor", _) => {
             Reply::With(200, &[("link", "<https://x/?page=2>; rel=\"next\"")], json!([]))
         }
+        // A hundred at once and no link: the last page, or a proxy takes the links away.
+        (full @ ("unlinked" | "full"), "/repos/acme/handoffs/activity") => {
+            let mut all = activities(&answers.log());
+            let of_another = all.last().expect("one").clone();
+            all.resize(100, of_another);
+            let next: &'static [_] = &[("link", "<https://x/?after=c99>; rel=\"next\"")];
+            let has_less = full == "full" && asked.query.contains("per_page=99");
+            Reply::With(200, if has_less { next } else { &[] }, json!(all))
+        }
         ("shape", _) => Reply::Json(200, json!([{"timestamp": "yesterday"}])),
         (_, "/repos/acme/handoffs/activity") => {
             assert!(asked.query.contains("ref=refs%2Fheads%2Fmain"), "{}", asked.query);
@@ -428,7 +443,9 @@ async fn githubs_record_decides_page_by_page_and_its_absence_is_never_clean() {
     };
     served.ledger.sandbox.write("saved.json", json!(saved).to_string());
     assert_eq!(audit(&["--clock", "../saved.json"]).json()["deals"][0]["class"], "late");
-    for broken in ["404", "circle", "cursor", "shape"] {
+    *fault.lock().unwrap() = "full";
+    assert_eq!(audit(&[]).json()["complete"], true);
+    for broken in ["404", "circle", "cursor", "unlinked", "shape"] {
         *fault.lock().unwrap() = broken;
         let ran = audit(&[]).exits(3);
         let gaps = ran.json()["gaps"].to_string();

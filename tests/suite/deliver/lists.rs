@@ -194,13 +194,41 @@ async fn a_last_page_that_gives_its_own_token_back_is_the_last() {
     assert!(lists <= 4, "asked {lists} times, two pages each time");
 }
 
+/// A proxy that takes the header `Link` away; GitHub has none where one page holds all.
+#[tokio::test]
+async fn behind_a_full_page_without_links_there_may_be_more() {
+    let full = |from: usize| -> Vec<Value> {
+        let numbered = |id: usize| {
+            let mut issue = issue();
+            issue["id"] = json!(id);
+            issue
+        };
+        (from..from + 100).map(numbered).collect()
+    };
+    let mark = "<!-- handoff:v1 key=hubspot-1 step=task -->";
+    let page = move |at: usize| {
+        let mut issues = full(100 * at);
+        if at == 1 {
+            issues.truncate(50);
+            issues[49]["body"] = json!(format!("The task.\n\n{mark}"));
+        }
+        ok(json!(issues))
+    };
+    let (outcome, others, lists) = outcome(&GITHUB, page).await;
+    assert_eq!(outcome.expect("it is there"), issue()["html_url"]);
+    assert!(others.is_empty(), "{others:?}");
+    assert_eq!(lists, 2);
+}
+
 /// Both clients: GitHub's own, and the one for every other API.
 #[tokio::test]
 async fn an_answer_without_an_end_is_cut() {
     for target in [GITHUB, SLACK] {
-        let (outcome, others, _) = outcome(&target, |_| Reply::Endless).await;
+        let (outcome, others, lists) = outcome(&target, |_| Reply::Endless).await;
         let error = outcome.expect_err("no answer");
         assert!(error.to_string().contains("larger than 64 MiB"), "{error}");
         assert!(others.is_empty(), "{others:?}");
+        // Once each of three tries: what has no end has none a moment later.
+        assert!(lists <= 3, "asked {lists} times");
     }
 }

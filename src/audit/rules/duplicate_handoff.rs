@@ -1,8 +1,7 @@
 //! `duplicate-handoff`: more than one signed brief for one deal.
 
-use std::collections::BTreeMap;
-
-use rayon::prelude::*;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Case, words};
 use crate::audit::AuditInput;
@@ -57,19 +56,27 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// One signed document that several deals were handed over with.
 pub(super) fn check_documents(_: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<Finding> {
-    let of_signature = |judged| {
-        let handoff = Judged::handed_over(judged).filter(|it| !it.is_on_crm_word())?;
-        let signature = handoff.signature()?;
-        Some(((signature.provider.as_str(), signature.document_id.as_ref()?.as_str()), judged))
-    };
-    let mut deals: Vec<((&str, &str), &Judged<'_>)> =
-        judged.iter().filter_map(of_signature).collect();
-    deals.par_sort_by_key(|(document, _)| *document);
-    let several = deals.chunk_by(|(one, _), (next, _)| one == next).filter(|it| it.len() > 1);
+    let mut first: HashMap<(&str, &str), &Judged<'_>> = HashMap::new();
+    let mut several: BTreeMap<(&str, &str), Vec<&Judged<'_>>> = BTreeMap::new();
+    for judged in judged {
+        if let Some(handoff) = judged.handed_over()
+            && !handoff.is_on_crm_word()
+            && let Some(signature) = handoff.signature()
+            && let Some(document) = &signature.document_id
+        {
+            let document = (signature.provider.as_str(), document.as_str());
+            match first.entry(document) {
+                Entry::Vacant(free) => drop(free.insert(judged)),
+                Entry::Occupied(first) => {
+                    several.entry(document).or_insert_with(|| vec![first.get()]).push(judged);
+                }
+            }
+        }
+    }
     several
-        .map(|deals| {
-            let (provider, document) = deals[0].0;
-            let keys: Vec<String> = deals.iter().map(|(_, it)| it.row.key.to_string()).collect();
+        .into_iter()
+        .map(|((provider, document), deals)| {
+            let keys: Vec<String> = deals.iter().map(|it| it.row.key.to_string()).collect();
             let message = format!(
                 "The {provider} document {} is the signature of {} deals: {}.",
                 quoted(document),
@@ -79,7 +86,7 @@ pub(super) fn check_documents(_: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<
             let finding = Finding::new(&RULE, message)
                 .severity(Severity::Warning)
                 .help("Fine when one contract covers all of them; else somebody copied a brief. See whose name is in the document.");
-            match Key::parse(deals[0].1.row.key.as_str()) {
+            match Key::parse(deals[0].row.key.as_str()) {
                 Ok(key) => finding.key(&key),
                 Err(_) => finding,
             }

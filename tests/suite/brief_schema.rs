@@ -312,6 +312,9 @@ fn a_near_miss_is_told_what_to_write() {
         let told: Vec<&str> = violations.iter().filter_map(|it| it.help.as_deref()).collect();
         assert!(told.iter().any(|told| told.contains(help)), "{pointer} {help}: {violations:?}");
     }
+    let violations = Schema::shipped().check(&changed("/signature/signed_at", json!("tomorrow")));
+    let told = "a time in UTC such as 2026-11-20T15:01:58Z";
+    assert!(violations.iter().any(|it| it.message.contains(told)), "{violations:?}");
 }
 
 #[test]
@@ -354,6 +357,17 @@ fn what_a_schema_has_no_place_for_is_left_out() {
         assert_eq!(fits(&schema, path), is_there, "{path}");
     }
     assert!(!fits(&closed, "nothing") && fits(&closed, "customer.name"));
+    // Of what comes as a whole, too; what is open takes all of it.
+    let whole = json!({"known": "x", "other": "y"});
+    let own_of = |open: bool| {
+        let schema = own(|document| {
+            document["properties"]["own"] = json!({"type": "object", "additionalProperties": open,
+                "properties": {"known": {"type": "string"}}});
+        });
+        schema.fitting(&["own".to_owned()], whole.clone())
+    };
+    assert_eq!(own_of(false), Some(json!({"known": "x"})));
+    assert_eq!(own_of(true), Some(whole.clone()));
     assert!(fits(&open, "nothing"), "an open schema has a place for it");
 }
 

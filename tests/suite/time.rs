@@ -278,6 +278,7 @@ fn moments_are_read_on_the_clock_of_the_zone() {
         "2026-11-01 01:30",
         "2026-03-08 02:30",
         "2026-11-20 25:00",
+        "2026-11-20 9:30",
         "11/20/2026",
         "main",
         "v2026-11-20",
@@ -295,6 +296,7 @@ fn moments_are_read_on_the_clock_of_the_zone() {
     "2026-11-01 01:30" happens twice in America/New_York; write 2026-11-01T01:30:00-04:00 or 2026-11-01T01:30:00-05:00
     "2026-03-08 02:30" does not exist in America/New_York: the clock is put forward over it; write the time with its offset, as in 2026-11-30T15:00:00Z
     "2026-11-20 25:00" does not exist in the calendar; write a day such as 2026-11-30, or a month such as 2026-11
+    "2026-11-20 9:30" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "11/20/2026" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "main" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "v2026-11-20" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)

@@ -432,6 +432,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_spreadsheet_shortened_is_told_by_its_form() {
+        for text in ["1.2E+06", "1,2e+6", " 12E+11 "] {
+            assert!(is_rounded(text), "{text}");
+        }
+        for text in ["E+06", "1.2E+", "1.2E+0x", "aE+06", "12", "LINE+4"] {
+            assert!(!is_rounded(text), "{text}");
+        }
+    }
+
+    #[test]
     fn the_plain_form_is_read_as_the_long_way_reads_it() {
         for text in
             ["4800", "4800.", "480.", "48.5", "480.125", "0480.125", "4800.125", "480.1250", ".5"]

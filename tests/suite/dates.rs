@@ -240,6 +240,8 @@ fn a_column_proves_its_order_or_does_not() {
     assert_eq!(proof(&["20/11/99"]), Some(DateOrder::Dmy));
     assert_eq!(proof(&["20/11/31"]), None);
     assert_eq!(proof(&["20/11/32"]), Some(DateOrder::Dmy));
+    assert_eq!(proof(&["20/11/00"]), Some(DateOrder::Dmy));
+    assert_eq!(proof(&["11/20/00"]), Some(DateOrder::Mdy));
     assert_eq!(proof(&["03/04/26", "soon", "2026-11-20"]), None);
     // Of two parts of a column the first row of either counts.
     let of = |cells: &[(&str, usize)]| {

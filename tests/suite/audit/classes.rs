@@ -81,6 +81,28 @@ fn the_arrival_of_the_signature_is_better_evidence_than_the_close_date() {
 }
 
 #[test]
+fn an_exemption_without_a_reason_or_an_approver_is_none() {
+    for (reason, by, class) in [
+        (Some("void"), Some("Dana Wu"), Class::Exempt),
+        (Some("void"), None, Class::Missing),
+        (None, Some("Dana Wu"), Class::Missing),
+        (Some(" "), Some("Dana Wu"), Class::Missing),
+    ] {
+        let mut exempted = event(EventKind::Exempted, "2026-11-20T16:00:00Z");
+        (exempted.reason, exempted.by) = (reason.map(str::to_owned), by.map(str::to_owned));
+        let mut world = World::new();
+        world.deals.push(won_deal("1"));
+        world.put(&folder("1"), "2026-11-20T16:00:00Z", None, vec![exempted]);
+        let row = world.row("1");
+        let why = match class {
+            Class::Exempt => "void",
+            _ => "an exemption is there, and it lacks a reason or an approver",
+        };
+        assert_eq!((row.class, row.reason.as_deref()), (class, Some(why)), "{reason:?} {by:?}");
+    }
+}
+
+#[test]
 fn a_draft_is_no_handoff() {
     let mut world = World::new();
     world.deals.push(won_deal("1"));

@@ -2,10 +2,10 @@
 //! reached the branch, and how far they are believed.
 
 use chrono::{DateTime, Utc};
-use handoff::audit::{Proof, PushClock};
+use handoff::audit::{Arrivals, ClockReport, Proof, PushClock};
 use handoff::model::{CommitInfo, ObjectId, Push, PushRecord};
 
-use super::world::at;
+use super::world::{DELIVERED, World, at, folder, signed_brief, won_deal};
 
 fn id(place: usize) -> ObjectId {
     ObjectId([u8::try_from(place).expect("few commits") + 1; 20])
@@ -173,4 +173,25 @@ fn what_was_forced_out_of_the_branch_is_lost() {
         Push { before: Some(id(5)), after: None, ..records[0].pushes[2].clone() };
     records[0].pushes.extend(record(&[("11:00:00", None, 1)])[0].pushes.clone());
     assert_eq!(lost(&records, "12:00:00"), told);
+}
+
+#[test]
+fn deliveries_behind_the_end_of_a_record_are_one_gap_with_their_number() {
+    for (deals, named) in [(1, ""), (2, " and 1 more"), (3, " and 2 more")] {
+        let mut world = World::new();
+        for id in (1..=deals).map(|id| id.to_string()) {
+            world.deals.push(won_deal(&id));
+            world.put(&folder(&id), DELIVERED, Some(signed_brief(&id)), vec![]);
+        }
+        let mut ledger = world.ledger(None);
+        let delivered = ledger.handoffs.iter().filter_map(|it| it.delivered.as_ref());
+        let unrecorded = delivered.map(|it| it.change.order).collect();
+        let until = Some(at("2026-11-20T15:00:00Z"));
+        let clock = ClockReport { source: "the push log".into(), pushes: 1, from: until, until };
+        ledger.set_arrivals(Arrivals { unrecorded, clocks: vec![clock], ..Arrivals::default() });
+        let [gap] = &ledger.gaps[..] else { panic!("{:?}", ledger.gaps) };
+        assert!(gap.what.ends_with(&format!("{named} reached the branch")), "{}", gap.what);
+        assert_eq!(gap.what.contains("more"), deals > 1, "{}", gap.what);
+        assert!(gap.why.starts_with("the push log ends with the push of 2026-11-20 15:00"));
+    }
 }

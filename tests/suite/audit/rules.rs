@@ -170,6 +170,10 @@ fn removed_handoff() {
     world.remove(&folder("1"), remove);
     world.put(&folder("1"), "2026-11-22T10:00:00Z", None, events.clone());
     assert_eq!((world.class("1"), count(&world, "removed-handoff")), (Class::Exempt, 0));
+    // Whoever takes the brief away does not exempt its deal in the same commit.
+    let mut world = World::handed_over();
+    world.put(&folder("1"), remove, None, events.clone());
+    assert_eq!((world.class("1"), count(&world, "removed-handoff")), (Class::Exempt, 1));
     let mut world = World::handed_over();
     world.put(&folder("1"), put, Some(signed_brief("1")), events);
     let (commit, timeline) = (world.commit(remove), world.last(&folder("1")).timeline);

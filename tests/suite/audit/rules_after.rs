@@ -529,7 +529,7 @@ fn policy_loosened() {
             same,
             |it| drop(it.reading.insert("crm.kind".into(), "file".into())),
             Some(
-                "changed how deals are read on 2026-11-12 09:00 UTC: crm.kind went from its default to \"file\"",
+                "<riley@example.com> changed how deals are read on 2026-11-12 09:00 UTC: crm.kind went from its default to \"file\"",
             ),
         ),
         (

@@ -481,6 +481,30 @@ fn a_trace_names_what_an_answer_was_made_from() {
 }
 
 #[test]
+fn of_several_columns_the_surest_name_is_proposed_in_the_order_of_the_page() {
+    let cells = [
+        ("Their main use case", "fewer errors"),
+        ("Our goal now", "close the books in three days"),
+        ("Company size", "420"),
+        ("Tier", "gold"),
+    ];
+    let mut deal = Deal::new(CrmName::new("file"), DealId::new("1"));
+    let given = cells.map(|(column, text)| (column.to_owned(), json!(text)));
+    deal.properties = map(Value::Object(given.into_iter().collect()));
+    let columns = cells.map(|(column, _)| column.to_owned());
+    let known = columns.iter().map(|it| it.to_lowercase().replace(' ', "")).collect();
+    let proposals = propose(&columns, &known, &[&deal], &compile(None, &[]));
+    let told: Vec<_> = proposals.iter().map(|it| (&*it.field, &*it.column)).collect();
+    // Two words of three and of four are left over; the word that is asked for first wins.
+    let wanted = [
+        ("customer.tier", "Tier"),
+        ("customer.size", "Company size"),
+        ("success.primary_goal", "Our goal now"),
+    ];
+    assert_eq!(told, wanted);
+}
+
+#[test]
 fn a_column_is_proposed_where_most_of_its_texts_read_as_the_answer() {
     let proposed = |column: &str, texts: &[&str], own: &[(&str, &str)]| {
         let with = |text: &&str| {

@@ -76,12 +76,7 @@ impl OrderProof {
             Ok(WrittenDate::Two { first, second, .. }) => (first, second),
             // `10/30/26` proves as much as `10/30/2026`, unless the year may stand first.
             Ok(WrittenDate::Short { numbers: [first, second, year], .. })
-                if first == 0 || !(1..=31).contains(&year) =>
-            {
-                (first, second)
-            }
-            Ok(WrittenDate::Short { numbers: [first, second, year], .. })
-                if second > 12 && first <= 12 =>
+                if first == 0 || !(1..=31).contains(&year) || (second > 12 && first <= 12) =>
             {
                 (first, second)
             }

@@ -19,6 +19,7 @@ mod bounded;
 mod brief_mapping;
 mod brief_model;
 mod brief_order;
+mod brief_proposals;
 mod brief_render;
 mod brief_rules;
 mod brief_schema;

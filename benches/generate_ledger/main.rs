@@ -8,7 +8,7 @@
 
 mod content;
 mod export;
-mod stream;
+mod repository;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,7 +18,7 @@ use std::path::Path;
 use content::Deal;
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::ledger::blob_id;
-use stream::Stream;
+use repository::Repository;
 
 /// 2026-11-20T00:00:00Z, when the last is signed.
 const LAST: i64 = 1_795_132_800;
@@ -48,12 +48,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = Path::new(folder);
     std::fs::create_dir_all(folder)?;
     let mut random = fastrand::Rng::with_seed(20_261_122);
-    let mut stream = Stream::start(&folder.join("ledger.git"))?;
+    let mut repository = Repository::start(&folder.join("ledger.git"))?;
     let mut export = export::Export::create(&folder.join("deals.csv"))?;
 
-    stream.commit(first, "Set up the ledger")?;
-    stream.file("schema/brief.schema.json", schema().as_bytes())?;
-    stream.file("handoff.yaml", content::CONFIGURATION.as_bytes())?;
+    repository.commit(first, "Set up the ledger")?;
+    repository.file("schema/brief.schema.json", schema().as_bytes())?;
+    repository.file("handoff.yaml", content::CONFIGURATION.as_bytes())?;
 
     let mut waiting: BinaryHeap<Reverse<(i64, Step, usize)>> = BinaryHeap::new();
     // What is still to happen to: its deal and its timeline so far.
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let total = i64::try_from(count)?;
     for number in 0..total {
         let signed_at = first + 3_600 + number * span / total;
-        run_until(signed_at, &mut waiting, &mut open, &mut stream)?;
+        run_until(signed_at, &mut waiting, &mut open, &mut repository)?;
         let deal = Deal::invent(&mut random, number, signed_at);
         // One handoff in a thousand belongs to no won deal.
         if random.u32(..1_000) != 0 {
@@ -101,8 +101,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => {}
         }
     }
-    run_until(i64::MAX, &mut waiting, &mut open, &mut stream)?;
-    let commits = stream.finish()?;
+    run_until(i64::MAX, &mut waiting, &mut open, &mut repository)?;
+    let commits = repository.finish()?;
     let rows = export.finish()?;
     writeln!(std::io::stderr(), "{count} handoffs, {commits} commits, {rows} deals")?;
     Ok(())
@@ -113,7 +113,7 @@ fn run_until(
     now: i64,
     waiting: &mut BinaryHeap<Reverse<(i64, Step, usize)>>,
     open: &mut [Option<(Deal, Timeline)>],
-    stream: &mut Stream,
+    repository: &mut Repository,
 ) -> std::io::Result<()> {
     while let Some(Reverse((at, step, place))) = waiting.peek().copied()
         && at < now
@@ -122,7 +122,7 @@ fn run_until(
         let Some((deal, timeline)) = &mut open[place] else { continue };
         match step {
             Step::Sign => {
-                stream.commit(at, &deal.subject("signed"))?;
+                repository.commit(at, &deal.subject("signed"))?;
                 let brief = deal.brief();
                 let sources = deal.sources(blob_id(brief.as_bytes()).to_string());
                 if let Some(signed) = timeline.events.last_mut() {
@@ -130,9 +130,9 @@ fn run_until(
                     signed.brief = Some(blob_id(brief.as_bytes()).to_string());
                     signed.sources = Some(blob_id(sources.as_bytes()).to_string());
                 }
-                stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
-                stream.file(&deal.path("brief.yaml"), brief.as_bytes())?;
-                stream.file(&deal.path("sources.yaml"), sources.as_bytes())?;
+                repository.file(&deal.path("README.md"), deal.readme().as_bytes())?;
+                repository.file(&deal.path("brief.yaml"), brief.as_bytes())?;
+                repository.file(&deal.path("sources.yaml"), sources.as_bytes())?;
             }
             Step::Deliver => {
                 let done = [
@@ -148,7 +148,7 @@ fn run_until(
                     event.reference = Some(format!("https://{via}.example/{}/{number}", deal.id));
                     timeline.events.push(event);
                 }
-                stream.commit(at, &deal.subject("delivered"))?;
+                repository.commit(at, &deal.subject("delivered"))?;
             }
             Step::Touch => {
                 for kind in [EventKind::Accepted, EventKind::Touched] {
@@ -156,23 +156,23 @@ fn run_until(
                     event.by = Some("samlee".to_owned());
                     timeline.events.push(event);
                 }
-                stream.commit(at, &deal.subject("touched"))?;
+                repository.commit(at, &deal.subject("touched"))?;
             }
             Step::Edit => {
                 deal.goal.push_str(", and in every plant they run");
-                stream.commit(at, "Correct the goal after the call")?;
-                stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
-                stream.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
+                repository.commit(at, "Correct the goal after the call")?;
+                repository.file(&deal.path("README.md"), deal.readme().as_bytes())?;
+                repository.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
                 continue;
             }
             Step::Remove => {
-                stream.commit(at, "Remove a handoff")?;
-                stream.delete(&deal.folder());
+                repository.commit(at, "Remove a handoff")?;
+                repository.delete(&deal.folder());
                 open[place] = None;
                 continue;
             }
         }
-        stream.file(&deal.path("timeline.yaml"), timeline.to_yaml().as_bytes())?;
+        repository.file(&deal.path("timeline.yaml"), timeline.to_yaml().as_bytes())?;
     }
     Ok(())
 }

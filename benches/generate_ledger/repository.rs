@@ -28,7 +28,7 @@ const DEPTH: u32 = 50;
 const COPY: usize = 0x1_0000;
 
 /// A repository under way.
-pub(crate) struct Stream {
+pub(crate) struct Repository {
     git_dir: PathBuf,
     pack: BufWriter<File>,
     offset: u64,
@@ -60,7 +60,7 @@ struct Written {
     depth: u32,
 }
 
-impl Stream {
+impl Repository {
     /// Makes a bare repository and begins.
     pub(crate) fn start(path: &Path) -> std::io::Result<Self> {
         git(Command::new("git").args(["init", "-q", "--bare", "-b", "main"]).arg(path))?;

@@ -54,10 +54,10 @@ impl<'a> From<&'a Event> for Happened<'a> {
 pub(super) type EventTime = Option<(i64, u32)>;
 
 pub(super) fn kept_moment(at: Option<DateTime<Utc>>) -> EventTime {
-    at.map(moment_kept)
+    at.map(seconds_and_nanos)
 }
 
-fn moment_kept(at: DateTime<Utc>) -> (i64, u32) {
+fn seconds_and_nanos(at: DateTime<Utc>) -> (i64, u32) {
     (at.timestamp(), at.timestamp_subsec_nanos())
 }
 
@@ -154,7 +154,7 @@ impl Events {
             return only;
         }
         let mut events: Vec<Packed<'_>> = Vec::new();
-        let until = moment_kept(until);
+        let until = seconds_and_nanos(until);
         for event in timelines.iter().flat_map(Self::packed) {
             let same = |other: &Packed<'_>| other.whole == event.whole;
             if event.at <= until && !events.iter().any(same) {
@@ -173,7 +173,7 @@ impl Events {
     /// Whether they are in the order of their times, each once and none later.
     fn is_merged(&self, until: DateTime<Utc>) -> bool {
         let mut of_a_moment: Vec<Packed<'_>> = Vec::new();
-        let until = moment_kept(until);
+        let until = seconds_and_nanos(until);
         self.packed().all(|event| {
             let before = of_a_moment.last().map(|last| last.at);
             if before.is_some_and(|before| before < event.at) {
@@ -235,6 +235,7 @@ impl Events {
         while !rest.is_empty() {
             let event = Packed::take(&mut rest)?;
             postcard::from_bytes::<EventKind>(&[event.kind]).ok()?;
+            moment_of(Some(event.at))?;
             kinds |= 1 << event.kind;
         }
         Some(Self { packed: bytes.into(), kinds })
@@ -316,5 +317,28 @@ impl From<&Timeline> for TimelineFacts {
                 .collect(),
             prints: timeline.events.iter().map(print_of).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_events_are_refused_as_a_whole() {
+        let at = DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
+        let event = Event::new(at, EventKind::Accepted, "cli");
+        let events = Events::pack([Happened::from(&event)]);
+        assert_eq!(Events::from_bytes(events.bytes()).as_ref(), Some(&events));
+        let damaged = |at: usize, byte: u8| {
+            let mut bytes = events.bytes().to_vec();
+            bytes[at] = byte;
+            Events::from_bytes(&bytes)
+        };
+        // Its kind, the end of its seconds and nanoseconds, and how long the rest is.
+        for (at, byte) in [(0, 0xff), (8, 0x7f), (12, 0xff), (13, 0xff)] {
+            assert_eq!(damaged(at, byte), None, "{at}");
+        }
+        assert_eq!(Events::from_bytes(&events.bytes()[..HEAD]), None);
     }
 }

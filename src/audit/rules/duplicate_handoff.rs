@@ -21,6 +21,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let first = case.handed_over()?;
     let handoffs = &case.judged.handoffs;
+    // Nearly every deal has one.
     if handoffs.iter().flat_map(|it| &it.folders).filter(|it| it.signed_at_tip).count() < 2 {
         return None;
     }

@@ -62,13 +62,14 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
         read.map_err(|error| error.to_string()).and_then(|files| (kind.read)(&folder, &files))
     };
     let found = snapshot.visit_groups(&files, month, |group| {
-        let of_group: Vec<(Option<U>, Option<Vec<u8>>)> = (0..group.len())
+        // Of a hundred thousand folders few are selected, and none has news.
+        let of_group: Vec<(usize, Option<U>, Option<Vec<u8>>)> = (0..group.len())
             .into_par_iter()
             .with_min_len(256)
-            .map(|at| {
+            .filter_map(|at| {
                 let kept = group.facts(at);
                 if kept.is_some_and(|bytes| !may_be(bytes)) {
-                    return (None, None);
+                    return None;
                 }
                 let known = kept.and_then(|bytes| postcard::from_bytes(bytes).ok());
                 let (facts, news) = match known {
@@ -79,20 +80,20 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
                         (facts, news)
                     }
                 };
-                (select(&|| group.folder(at), facts), news)
+                let row = select(&|| group.folder(at), facts);
+                (row.is_some() || news.is_some()).then_some((at, row, news))
             })
             .collect();
-        let news = of_group.iter().filter(|(_, news)| news.is_some()).count();
+        let news = of_group.iter().filter(|(_, _, news)| news.is_some()).count();
         let saved = group.is_worth_saving(news);
         if saved {
-            let kept: Vec<Option<&[u8]>> = of_group
-                .iter()
-                .enumerate()
-                .map(|(at, (_, news))| news.as_deref().or_else(|| group.facts(at)))
-                .collect();
+            let mut kept: Vec<Option<&[u8]>> = (0..group.len()).map(|at| group.facts(at)).collect();
+            for (at, _, news) in &of_group {
+                kept[*at] = news.as_deref().or(kept[*at]);
+            }
             group.save(context.ledger.git_dir(), &files, &kept);
         }
-        let rows: Vec<U> = of_group.into_iter().filter_map(|(row, _)| row).collect();
+        let rows: Vec<U> = of_group.into_iter().filter_map(|(_, row, _)| row).collect();
         (rows, saved)
     });
     let saved = found.groups.iter().any(|(_, (_, saved))| *saved);

@@ -463,6 +463,7 @@ mod tests {
         assert_eq!(proof(&["1,234", "48,000.00"]), Some(DecimalSign::Point));
         assert_eq!(proof(&["1.234", "48,5"]), Some(DecimalSign::Comma));
         assert_eq!(proof(&["1.234", "1.234.567"]), Some(DecimalSign::Comma));
+        assert_eq!(proof(&["1,234", "1,234,567"]), Some(DecimalSign::Point));
         assert_eq!(proof(&["1,234", "500"]), None);
     }
 }

@@ -348,6 +348,8 @@ fn a_rule_is_decided_by_what_is_there() {
         ("'Won' == deal.amount", "compare with a number: `… | number == 60`"),
         ("[1] < [2]", "cannot compare a list with a list; compare values of one kind"),
         ("[1] == {'a': 1}", "cannot compare a list with a record"),
+        ("1 < [2]", "cannot compare the number 1 with a list; compare values of one kind"),
+        ("'a' < [2]", "cannot compare the text \"a\" with a list; compare values of one kind"),
         ("true == 'yes'", "cannot compare true or false with the text \"yes\""),
         ("true < 'true'", "cannot compare true or false with the text \"true\""),
         ("true < 1", "cannot compare true or false with the number 1"),

@@ -81,7 +81,10 @@ fn a_filled_form_becomes_answers_in_the_shapes_of_the_schema() {
             ("Commitments", "{promise: SSO with their Okta, due: 2027-01-15}\nA named contact"),
             ("Complexity", "Medium"),
             ("Integrations", "1. Okta\n2. NetSuite\n3D Secure"),
-            ("Primary goal", "Cut onboarding time\n\n### Customer\n\nnot a heading of ours"),
+            (
+                "Primary goal",
+                "Cut onboarding time\n\n### Customer\n\nnot a heading of ours\n\n### Primary goal\n\nnor this",
+            ),
         ],
     );
     let answers = read_form(schema, &body.replace('\n', "\r\n")).expect("a form");
@@ -99,7 +102,7 @@ fn a_filled_form_becomes_answers_in_the_shapes_of_the_schema() {
             "contacts": {"signer": {"name": "Dana Wu", "email": "dana@acme.example"}},
             "commitments": [{"promise": "SSO with their Okta", "due": "2027-01-15"}, {"promise": "A named contact"}],
             "implementation": {"complexity": "medium", "integrations": ["Okta", "NetSuite", "3D Secure"]},
-            "success": {"primary_goal": "Cut onboarding time\n\n### Customer\n\nnot a heading of ours"},
+            "success": {"primary_goal": "Cut onboarding time\n\n### Customer\n\nnot a heading of ours\n\n### Primary goal\n\nnor this"},
         })
     );
 }

@@ -67,6 +67,14 @@ fn the_tip_of_a_moment_is_what_the_record_of_pushes_says() {
 }
 
 #[test]
+fn what_was_pushed_stays_the_tip_although_its_date_is_yet_to_come() {
+    let chain = chain(&["08:00:00", "09:00:00", "23:00:00"]);
+    let records = record(&[("10:00:00", Some(0), 1), ("12:00:00", Some(1), 2)]);
+    let clock = PushClock::new(&chain, &records, DateTime::<Utc>::MAX_UTC);
+    assert_eq!(clock.tip_at(clock_time("13:00:00")), Some(id(2)));
+}
+
+#[test]
 fn a_push_proves_when_its_commits_came_and_no_others() {
     let chain = chain(&["08:00:00", "09:00:00", "09:30:00", "10:00:00", "10:58:59", "12:00:00"]);
     // The push before 11:00 is not in the record: place 2 came at 11:00 or with it.

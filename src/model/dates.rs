@@ -72,24 +72,22 @@ pub struct OrderProof {
 impl OrderProof {
     /// Takes one cell into account.
     pub fn see(&mut self, text: &str, row: usize) {
-        let (first, second) = match read(text) {
-            Ok(WrittenDate::Two { first, second, .. }) => (first, second),
-            // `10/30/26` proves as much as `10/30/2026`, unless the year may stand first.
-            Ok(WrittenDate::Short { numbers: [first, second, year], .. })
-                if first == 0 || !(1..=31).contains(&year) || (second > 12 && first <= 12) =>
-            {
-                (first, second)
-            }
-            Ok(WrittenDate::Short { .. }) => {
-                self.either.get_or_insert(row);
-                return;
+        // What is no day in an order proves nothing for it: 31/02/2026, 13/0/26.
+        let (days, may_begin_with_year) = match read(text) {
+            Ok(WrittenDate::Two { first, second, year, .. }) => (two(first, second, year), false),
+            // `20/11/31` may be a slip of somebody who writes the year first.
+            Ok(WrittenDate::Short { numbers, .. }) => {
+                let [_, month, day] = numbers;
+                (short(numbers), (1..=12).contains(&month) && (1..=31).contains(&day))
             }
             _ => return,
         };
-        let seen = match (first > 12, second > 12) {
-            (true, false) => &mut self.day_first,
-            (false, true) => &mut self.month_first,
-            (false, false) if first != second => &mut self.either,
+        let seen = match days {
+            Readings { dmy: Some(_), mdy: None, .. } if !may_begin_with_year => &mut self.day_first,
+            Readings { mdy: Some(_), dmy: None, .. } if !may_begin_with_year => {
+                &mut self.month_first
+            }
+            _ if may_begin_with_year || days.are_several() => &mut self.either,
             _ => return,
         };
         seen.get_or_insert(row);
@@ -186,8 +184,7 @@ impl WrittenDate {
             Self::Moment(at) => Ok(Resolved::Moment(at)),
             Self::Day(day, time) => Ok(Resolved::Local(day, time)),
             Self::Two { first, second, year, time } => {
-                let dmy = NaiveDate::from_ymd_opt(year, second, first);
-                let mdy = NaiveDate::from_ymd_opt(year, first, second);
+                let Readings { mdy, dmy, .. } = two(first, second, year);
                 let day = match (order, dmy, mdy) {
                     (_, None, None) => return Err(DateFault::NotADate),
                     (Some(DateOrder::Dmy), Some(day), _) | (Some(DateOrder::Mdy), _, Some(day)) => {
@@ -201,32 +198,64 @@ impl WrittenDate {
                 Ok(Resolved::Local(day, time))
             }
             Self::Short { numbers, time } => {
-                let readings = [DateOrder::Mdy, DateOrder::Dmy, DateOrder::Ymd]
-                    .map(|order| (order, short(numbers, order)));
-                if let Some(order) = order {
-                    let day = readings.into_iter().find(|(o, _)| *o == order).and_then(|r| r.1);
-                    return Ok(Resolved::Local(day.ok_or(DateFault::NotInOrder)?, time));
-                }
-                let mut days: Vec<NaiveDate> =
-                    readings.into_iter().filter_map(|(_, day)| day).collect();
-                days.dedup();
-                match days.as_slice() {
-                    [] => Err(DateFault::NotADate),
-                    [day] => Ok(Resolved::Local(*day, time)),
-                    [first, second, ..] => Err(DateFault::Either(*first, *second)),
-                }
+                let days = short(numbers);
+                let day = match order {
+                    Some(order) => days.of(order).ok_or(DateFault::NotInOrder)?,
+                    None => {
+                        let mut known = days.known();
+                        let day = known.next().ok_or(DateFault::NotADate)?;
+                        match known.find(|other| *other != day) {
+                            Some(other) => return Err(DateFault::Either(day, other)),
+                            None => day,
+                        }
+                    }
+                };
+                Ok(Resolved::Local(day, time))
             }
         }
     }
 }
 
-fn short([a, b, c]: [u32; 3], order: DateOrder) -> Option<NaiveDate> {
-    let (year, month, day) = match order {
-        DateOrder::Mdy => (c, a, b),
-        DateOrder::Dmy => (c, b, a),
-        DateOrder::Ymd => (a, b, c),
+/// The day that a date is in each order; `None` where there is no such day.
+#[derive(Clone, Copy)]
+struct Readings {
+    mdy: Option<NaiveDate>,
+    dmy: Option<NaiveDate>,
+    ymd: Option<NaiveDate>,
+}
+
+impl Readings {
+    fn of(self, order: DateOrder) -> Option<NaiveDate> {
+        match order {
+            DateOrder::Mdy => self.mdy,
+            DateOrder::Dmy => self.dmy,
+            DateOrder::Ymd => self.ymd,
+        }
+    }
+
+    fn known(self) -> impl Iterator<Item = NaiveDate> {
+        [self.mdy, self.dmy, self.ymd].into_iter().flatten()
+    }
+
+    fn are_several(self) -> bool {
+        self.known().zip(self.known().skip(1)).any(|(day, next)| day != next)
+    }
+}
+
+fn two(first: u32, second: u32, year: i32) -> Readings {
+    Readings {
+        mdy: NaiveDate::from_ymd_opt(year, first, second),
+        dmy: NaiveDate::from_ymd_opt(year, second, first),
+        ymd: None,
+    }
+}
+
+fn short([a, b, c]: [u32; 3]) -> Readings {
+    let day = |year: u32, month, day| {
+        let year = i32::try_from(year).ok().filter(|year| *year < 100)?;
+        NaiveDate::from_ymd_opt(2000 + year, month, day)
     };
-    NaiveDate::from_ymd_opt(2000 + i32::try_from(year).ok().filter(|y| *y < 100)?, month, day)
+    Readings { mdy: day(c, a, b), dmy: day(c, b, a), ymd: day(a, b, c) }
 }
 
 /// A local time as a moment: the earlier one where clocks go back, the first

@@ -242,6 +242,9 @@ fn a_column_proves_its_order_or_does_not() {
     assert_eq!(proof(&["20/11/31"]), None);
     assert_eq!(proof(&["20/11/32"]), Some(DateOrder::Dmy));
     assert_eq!(proof(&["20/11/00"]), Some(DateOrder::Dmy));
+    for no_day in ["13/0/00", "13/0/99", "0/13/26", "31/02/2026", "02/30/2026"] {
+        assert_eq!(proof(&["03/04/2026", no_day]), None, "{no_day} is no day and proves nothing");
+    }
     assert_eq!(proof(&["11/20/00"]), Some(DateOrder::Mdy));
     assert_eq!(proof(&["03/04/26", "soon", "2026-11-20"]), None);
     // Of two parts of a column the first row of either counts.

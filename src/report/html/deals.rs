@@ -1,6 +1,7 @@
 //! The table of the deals, and names with numbers that link to it.
 
 use std::collections::BTreeMap;
+use std::io::BufWriter;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -212,9 +213,12 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (Vec<String>, bool)
         sets: &sets.sets,
     };
     if report.deals.len() > PLAIN {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        // JSON is written a few bytes at a time, and each call of the encoder costs.
+        let packed = GzEncoder::new(Vec::new(), Compression::default());
+        let mut packed = BufWriter::with_capacity(1 << 16, packed);
         serde_json::to_writer(&mut packed, &data).expect("memory takes what is written");
-        let packed = packed.finish().expect("memory takes what is written");
+        let packed = packed.into_inner().ok().and_then(|packed| packed.finish().ok());
+        let packed = packed.expect("memory takes what is written");
         return (packed.chunks(PIECE).map(|piece| STANDARD.encode(piece)).collect(), true);
     }
     let json = serde_json::to_string(&data).expect("plain data with text keys becomes JSON");

@@ -166,8 +166,18 @@ fn a_citation_says_where_something_is_taken_from() {
 #[test]
 fn what_only_fills_a_field_is_no_answer_however_it_is_padded() {
     let wide = format!("{:<60}", "TBD");
-    for text in ["TBD", " tbc ", &wide, "\u{feff}TBD\u{200b}", "T\u{200b}BD", "?!", "…", "–", "—"]
-    {
+    for text in [
+        "TBD",
+        " tbc ",
+        &wide,
+        "\u{feff}TBD\u{200b}",
+        "T\u{200b}BD",
+        "T\u{7}BD",
+        "?!",
+        "…",
+        "–",
+        "—",
+    ] {
         assert!(is_placeholder(text), "{text:?}");
     }
     let [longest, too_long] = [40, 41].map(|length| format!("{:.<length$}", "TBD"));

@@ -165,6 +165,8 @@ fn what_a_record_does_not_have_is_a_problem_with_a_suggestion() {
         ("deal.owner == 'Riley'", "compare one of its parts: `deal.owner.name`"),
         ("(deal.name == 'x') == 5", "compare values of one kind"),
         ("5 == (deal.name == 'x')", "compare values of one kind"),
+        ("company.employees == true", "compare values of one kind"),
+        ("contacts|unique(attribute='nmae')|list", "did you mean `contacts.name`?"),
     ] {
         let problems = Expression::compile(source).expect(source).problems(&NAMES);
         let told: Vec<String> =

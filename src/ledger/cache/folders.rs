@@ -88,24 +88,34 @@ struct RowTable {
 }
 
 impl RowTable {
+    fn place(bytes: &[u8]) -> usize {
+        let place = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);
+        usize::try_from(place).expect("places in a file fit memory")
+    }
+
     /// A row of a file that [`decode`] gave this table for.
     fn row(self, file: &[u8], at: usize) -> CachedRow {
         let entry = |at: usize| &file[self.start + at * ROW..][..ROW];
-        let number = |bytes: &[u8]| {
-            let number = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);
-            usize::try_from(number).expect("places in a file fit memory")
-        };
         let own = entry(at);
         let (name, facts) = at.checked_sub(1).map_or((0, 0), |before| {
             let before = entry(before);
-            (number(&before[20..]), number(&before[24..]))
+            (Self::place(&before[20..]), Self::place(&before[24..]))
         });
         let has_facts = own[28] == 1;
         CachedRow {
             tree: ObjectId(own.first_chunk().copied().unwrap_or_default()),
-            name: self.names + name..self.names + number(&own[20..]),
-            facts: has_facts.then(|| self.facts + facts..self.facts + number(&own[24..])),
+            name: self.names + name..self.names + Self::place(&own[20..]),
+            facts: has_facts.then(|| self.facts + facts..self.facts + Self::place(&own[24..])),
         }
+    }
+
+    /// Where the names of all rows stand, without the rest of a row.
+    fn names(self, file: &[u8]) -> impl Iterator<Item = Range<usize>> {
+        let entries = file[self.start..][..self.count * ROW].as_chunks::<ROW>().0.iter();
+        entries.scan(self.names, move |start, entry| {
+            let end = self.names + Self::place(&entry[20..]);
+            Some(std::mem::replace(start, end)..end)
+        })
     }
 }
 
@@ -227,12 +237,24 @@ impl FolderGroup {
     /// The folders whose names end in a key, in whatever case.
     pub fn ending_in(&self, key: &Key) -> impl Iterator<Item = Folder> {
         let (names, key) = (self.name_bytes(), key.as_str().as_bytes());
-        let is_meant = move |at: usize| {
-            let name = &names[self.row(at).name];
+        let is_meant = move |name: Range<usize>| {
+            let name = &names[name];
             let (rest, own) = name.split_at(name.len().saturating_sub(key.len()));
             rest.ends_with(b"--") && own.eq_ignore_ascii_case(key)
         };
-        (0..self.len()).filter(move |at| is_meant(*at)).map(|at| self.folder(at))
+        let places = self.name_places().enumerate();
+        places.filter(move |(_, name)| is_meant(name.clone())).map(|(at, _)| self.folder(at))
+    }
+
+    /// Where the names stand in [`Self::name_bytes`].
+    fn name_places(&self) -> impl Iterator<Item = Range<usize>> {
+        let (listed, kept) = match &self.rows {
+            Rows::Listed(rows) => (Some(rows.iter().map(|row| row.name.clone())), None),
+            Rows::Kept(table) => {
+                (None, Some(table.names(self.file.as_deref().unwrap_or_default())))
+            }
+        };
+        listed.into_iter().flatten().chain(kept.into_iter().flatten())
     }
 
     fn name_bytes(&self) -> &[u8] {

@@ -1,26 +1,12 @@
 //! Dates as people and programs write them. Which of two numbers is the day is
 //! said by the settings or proved by the file; it is never guessed.
 
+use super::date_order::{DateOrder, Readings, short, two};
+use super::eras::{ERAS, THAI, month_number, plain_digits};
 use chrono::{
     DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc,
 };
 use chrono_tz::{OffsetName as _, Tz};
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::eras::{ERAS, THAI, month_number, plain_digits};
-
-/// The order of day, month and year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DateOrder {
-    /// 10/30/2026
-    Mdy,
-    /// 30/10/2026
-    Dmy,
-    /// 2026/10/30
-    Ymd,
-}
 
 /// A date as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,63 +42,6 @@ pub enum WrittenDate {
         /// The time of day.
         time: Option<NaiveTime>,
     },
-}
-
-/// What a column of dates proves about the order, with the first row for each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct OrderProof {
-    /// The first row whose day stands first.
-    pub day_first: Option<usize>,
-    /// The first row whose month stands first.
-    pub month_first: Option<usize>,
-    /// The first row that can be read in two ways.
-    pub either: Option<usize>,
-}
-
-impl OrderProof {
-    /// Takes one cell into account.
-    pub fn see(&mut self, text: &str, row: usize) {
-        // What is no day in an order proves nothing for it: 31/02/2026, 13/0/26.
-        let (days, may_begin_with_year) = match read(text) {
-            Ok(WrittenDate::Two { first, second, year, .. }) => (two(first, second, year), false),
-            // `20/11/31` may be a slip of somebody who writes the year first.
-            Ok(WrittenDate::Short { numbers, .. }) => {
-                let [_, month, day] = numbers;
-                (short(numbers), (1..=12).contains(&month) && (1..=31).contains(&day))
-            }
-            _ => return,
-        };
-        let seen = match days {
-            Readings { dmy: Some(_), mdy: None, .. } if !may_begin_with_year => &mut self.day_first,
-            Readings { mdy: Some(_), dmy: None, .. } if !may_begin_with_year => {
-                &mut self.month_first
-            }
-            _ if may_begin_with_year || days.are_several() => &mut self.either,
-            _ => return,
-        };
-        seen.get_or_insert(row);
-    }
-
-    /// Adds what further rows prove.
-    #[must_use]
-    pub fn and(self, later: Self) -> Self {
-        let first = |a: Option<usize>, b: Option<usize>| a.into_iter().chain(b).min();
-        Self {
-            day_first: first(self.day_first, later.day_first),
-            month_first: first(self.month_first, later.month_first),
-            either: first(self.either, later.either),
-        }
-    }
-
-    /// The order, where the column proves exactly one.
-    #[must_use]
-    pub fn order(&self) -> Option<DateOrder> {
-        match (self.day_first, self.month_first) {
-            (Some(_), None) => Some(DateOrder::Dmy),
-            (None, Some(_)) => Some(DateOrder::Mdy),
-            _ => None,
-        }
-    }
 }
 
 /// Why a text is not a date.
@@ -214,48 +143,6 @@ impl WrittenDate {
             }
         }
     }
-}
-
-/// The day that a date is in each order; `None` where there is no such day.
-#[derive(Clone, Copy)]
-struct Readings {
-    mdy: Option<NaiveDate>,
-    dmy: Option<NaiveDate>,
-    ymd: Option<NaiveDate>,
-}
-
-impl Readings {
-    fn of(self, order: DateOrder) -> Option<NaiveDate> {
-        match order {
-            DateOrder::Mdy => self.mdy,
-            DateOrder::Dmy => self.dmy,
-            DateOrder::Ymd => self.ymd,
-        }
-    }
-
-    fn known(self) -> impl Iterator<Item = NaiveDate> {
-        [self.mdy, self.dmy, self.ymd].into_iter().flatten()
-    }
-
-    fn are_several(self) -> bool {
-        self.known().zip(self.known().skip(1)).any(|(day, next)| day != next)
-    }
-}
-
-fn two(first: u32, second: u32, year: i32) -> Readings {
-    Readings {
-        mdy: NaiveDate::from_ymd_opt(year, first, second),
-        dmy: NaiveDate::from_ymd_opt(year, second, first),
-        ymd: None,
-    }
-}
-
-fn short([a, b, c]: [u32; 3]) -> Readings {
-    let day = |year: u32, month, day| {
-        let year = i32::try_from(year).ok().filter(|year| *year < 100)?;
-        NaiveDate::from_ymd_opt(2000 + year, month, day)
-    };
-    Readings { mdy: day(c, a, b), dmy: day(c, b, a), ymd: day(a, b, c) }
 }
 
 /// A local time as a moment: the earlier one where clocks go back, the first

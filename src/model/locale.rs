@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::amounts::{self, AmountFault, DecimalSign};
-use super::dates::{self, DateFault, DateOrder, Moment};
+use super::date_order::DateOrder;
+use super::dates::{self, DateFault, Moment};
 use super::money::CurrencyMark;
 
 /// How dates and numbers are written. The default is what an API writes: ISO

@@ -4,6 +4,7 @@
 mod amounts;
 mod connection;
 mod crm_task;
+mod date_order;
 mod dates;
 mod deal;
 mod eras;
@@ -13,6 +14,7 @@ mod json;
 mod key;
 mod locale;
 mod money;
+mod order_proof;
 mod person;
 mod remarks;
 mod signature;
@@ -24,7 +26,8 @@ pub use connection::{Check, CheckLevel, Secrets};
 pub use crm_task::{
     CrmTask, CrmTasks, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields, TaskHome,
 };
-pub use dates::{DateFault, DateOrder, Moment, OrderProof, WrittenDate, read as read_date};
+pub use date_order::DateOrder;
+pub use dates::{DateFault, Moment, WrittenDate, read as read_date};
 pub use deal::{
     Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person, Properties,
     RecordKind, ReferenceRule,
@@ -41,6 +44,7 @@ pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, count, count_of, currency_code,
     currency_decimals, currency_mark, grouped, thousands,
 };
+pub use order_proof::OrderProof;
 pub use person::{is_same_person, is_unseen, may_be_person};
 pub use remarks::{NotPushed, Remarks};
 pub use signature::{

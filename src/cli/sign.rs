@@ -22,7 +22,7 @@ use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
 use crate::intake::Completed;
 use crate::model::{DocumentKind, Remarks, Signature, SignatureEvent, count};
 use crate::workflow::{
-    self, Context, DealSource, Delivered, DocumentLook, SignRequest, SignedHandoff,
+    self, Context, DealSource, Delivered, DocumentLook, SignRequest, SignedHandoff, VoidedHandoffs,
 };
 
 /// The arguments of `sign`.
@@ -183,11 +183,16 @@ fn record_voided(
     let mut exit = None;
     for (signature, what) in voided {
         let mut remarks = Remarks::default();
-        let mut keys = workflow::record_voided(context, signature, what, &mut remarks)?;
+        let VoidedHandoffs { recorded: mut keys, known } =
+            workflow::record_voided(context, signature, what, &mut remarks)?;
         keys.extend(workflow::withdraw_drafts(context, signature, what, &mut remarks)?);
         if keys.is_empty() {
             let (provider, id) = (&signature.provider, &signature.document_id);
-            invocation.say(format!("{provider} {id} was voided ({what}): nothing stands on it"));
+            let stands = match known.first() {
+                Some(key) => format!("{key} has it already"),
+                None => "nothing stands on it".to_owned(),
+            };
+            invocation.say(format!("{provider} {id} was voided ({what}): {stands}"));
             continue;
         }
         context.push(&mut remarks)?;

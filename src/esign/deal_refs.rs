@@ -50,12 +50,54 @@ const MOST_TEXT: usize = 4_000;
 #[serde(deny_unknown_fields, default)]
 pub struct DealSettings {
     /// The CRM the ids below belong to; leave it out when there is only one.
-    pub crm: Option<String>,
+    pub crm: Option<CrmWord>,
     /// Names of metadata, custom fields or tokens that hold the deal's id.
     pub fields: Vec<String>,
     /// An expression over `signature` that gives the deal's id, such as
     /// `signature.document_name | split('#') | last`.
     pub id: Option<DealIdExpression>,
+}
+
+impl DealSettings {
+    /// The CRM that plain ids belong to.
+    pub(super) fn crm(&self) -> Option<&str> {
+        self.crm.as_ref().map(|word| word.0.as_str())
+    }
+}
+
+/// A CRM's name in settings: one that people may have of their own, and no known one
+/// misspelt.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct CrmWord(CrmName);
+
+impl TryFrom<String> for CrmWord {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        // The long ones: of short names nearly every other is near.
+        const KNOWN: [&str; 7] = [
+            "hubspot",
+            "salesforce",
+            "pipedrive",
+            "dynamics",
+            "freshsales",
+            "insightly",
+            "bitrix24",
+        ];
+        let name = crm_name(&word);
+        let meant =
+            KNOWN.into_iter().find(|known| strsim::damerau_levenshtein(known, name.as_str()) <= 2);
+        match meant.filter(|known| *known != name.as_str()) {
+            Some(known) => {
+                Err(format!("no CRM is called {}; did you mean `{known}`?", text::quoted(&word)))
+            }
+            None if name.as_str().is_empty() => {
+                Err("the CRM's name is empty; leave `crm` out".to_owned())
+            }
+            None => Ok(Self(name)),
+        }
+    }
 }
 
 /// An expression over `signature` that gives a deal's id.
@@ -268,7 +310,7 @@ impl DealFinder {
     }
 
     fn configured(&self, signature: &mut Signature) -> Vec<ReadReference> {
-        let crm = self.settings.crm.as_deref();
+        let crm = self.settings.crm();
         let mut found = Vec::new();
         for field in &self.settings.fields {
             for (name, value) in &signature.metadata {
@@ -328,7 +370,7 @@ impl DealFinder {
             if !is_plain(&key) {
                 continue;
             }
-            let crm = crm.as_deref().or(self.settings.crm.as_deref()).or_else(|| rule_of(&key));
+            let crm = crm.as_deref().or(self.settings.crm()).or_else(|| rule_of(&key));
             let mut here = Vec::new();
             self.add_value(name, value, crm, &mut here);
             let may_be_name = NAMES_OF_EITHER.contains(&key.as_str());

@@ -15,7 +15,7 @@ pub use crate::model::DocumentKind;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(example = serde_json::json!({
-    "when": "'NDA' in signature.document_name", "is": "ignored", "reason": "NDA"
+    "when": "signature.document_name | says('NDA')", "is": "ignored", "reason": "NDA"
 }))]
 pub struct DocumentRule {
     /// When the rule applies: an expression over `signature`, `deal`,

@@ -330,8 +330,8 @@ impl<'a> ShapeCheck<'a> {
     fn how_to_write(&self, node: &Node, schema: &Json) -> Option<String> {
         let key = match self.path.last() {
             Some(Step::Key(key)) => format!("{key}: "),
-            Some(Step::Entry(_)) => "- ".to_owned(),
-            None => String::new(),
+            // In a list of either form the entry alone can be written.
+            Some(Step::Entry(_)) | None => String::new(),
         };
         let example = |schema: &Json| schema["examples"].get(0).map(flow);
         match (kind_of(schema), &node.value) {

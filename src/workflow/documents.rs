@@ -88,9 +88,17 @@ fn connected<'a>(
     Err(WorkflowError::OtherCrm { sender: sender.clone(), connected: crm.name().clone() })
 }
 
+/// The handoffs that stand on a document that was voided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VoidedHandoffs {
+    /// Those in whose timelines it was recorded just now.
+    pub recorded: Vec<Key>,
+    /// Those that had it before.
+    pub known: Vec<Key>,
+}
+
 /// Records in the timelines of its handoffs that a document was voided or
-/// declined; gives their keys. None where no handoff is about this document,
-/// or it is recorded already. Other documents of the same deal stay as they are.
+/// declined. Other documents of the same deal stay as they are.
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
@@ -99,26 +107,30 @@ pub fn record_voided(
     signature: &Signature,
     what: &str,
     remarks: &mut Remarks,
-) -> Result<Vec<Key>, WorkflowError> {
+) -> Result<VoidedHandoffs, WorkflowError> {
     let keys = handoffs_of(context, &signature.provider, &signature.document_id, true)?;
     let (provider, document) = (signature.provider.as_str(), signature.document_id.as_str());
-    let mut recorded = Vec::new();
+    let mut found = VoidedHandoffs::default();
     for key in keys {
         let Some(stored) = context.stored(&key, None)? else { continue };
         let about =
             |event: &&Event| event.via == provider && event.reference.as_deref() == Some(document);
         let mut events = stored.timeline.events.iter().filter(about).peekable();
         // A deal may have several documents; that an older offer was declined says nothing of the one that was signed.
-        if events.peek().is_none() || events.any(|event| event.event == EventKind::Voided) {
+        if events.peek().is_none() {
+            continue;
+        }
+        if events.any(|event| event.event == EventKind::Voided) {
+            found.known.push(key);
             continue;
         }
         let mut event = Event::new(context.now, EventKind::Voided, provider);
         event.reference = Some(document.to_owned());
         event.reason = Some(shorten(&one_line(what), 200));
         append(context, &key, &stored.folder, vec![event], remarks)?;
-        recorded.push(key);
+        found.recorded.push(key);
     }
-    Ok(recorded)
+    Ok(found)
 }
 
 /// Whether a handoff of the ledger stands on this document.

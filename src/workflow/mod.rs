@@ -51,8 +51,8 @@ pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, idle_deliveries, keys_within};
 pub use documents::{
-    DocumentDecision, DocumentLook, WonLook, decide_for_all, documents_within, is_handed_over,
-    look_at_document, look_at_won, record_voided, tell_of_held,
+    DocumentDecision, DocumentLook, VoidedHandoffs, WonLook, decide_for_all, documents_within,
+    is_handed_over, look_at_document, look_at_won, record_voided, tell_of_held,
 };
 pub use draft::{Drafted, draft, drafts_of, say_withdrawn, withdraw_drafts};
 pub(crate) use drift::compared_properties;

@@ -91,7 +91,7 @@ fn a_broken_configuration_stops_a_command_with_every_line() {
 
 /// Wrong settings: what is wrong, the lines below `version: 1`, the line that
 /// is told, and what is said there.
-const WRONG: [(&str, &str, usize, &str); 38] = [
+const WRONG: [(&str, &str, usize, &str); 46] = [
     ("a text for a mapping", "first_touch: 48h", 2, "write `first_touch: {within: 24h}`"),
     (
         "a list for a mapping",
@@ -212,6 +212,49 @@ const WRONG: [(&str, &str, usize, &str); 38] = [
         "esign:\n  docusign: {deal: {id: \"signature.document_name | lsat\"}}",
         3,
         "did you mean `last`?",
+    ),
+    (
+        "a status that nobody signs in",
+        "esign:\n  pandadoc: {trigger: [complete]}",
+        3,
+        "did you mean `completed`?",
+    ),
+    (
+        "a document that went out, for a signed one",
+        "esign:\n  pandadoc:\n    trigger: [completed, sent]",
+        4,
+        "`completed`, `waiting_pay`",
+    ),
+    (
+        "a number in a list",
+        "esign:\n  senders: {docuseal: {sent: [5]}}",
+        3,
+        "write it in quotes: `\"5\"`",
+    ),
+    ("no status at all", "esign:\n  pandadoc: {trigger: []}", 3, "has at least one entry"),
+    (
+        "a misspelt CRM of the deal's id",
+        "esign:\n  docusign: {deal: {crm: hubspto}}",
+        3,
+        "did you mean `hubspot`?",
+    ),
+    (
+        "an event with two meanings",
+        "esign:\n  senders:\n    docuseal: {voided: [Submission.Completed]}",
+        4,
+        "`completed` and `voided` both have \"submission.completed\"",
+    ),
+    (
+        "a header that no request has",
+        "esign:\n  senders:\n    docuseal: {verify: {secret: {header: \"X Acme\"}}}",
+        4,
+        "no request has a header \"X Acme\"",
+    ),
+    (
+        "a header that no request has, for an HMAC",
+        "esign:\n  senders:\n    docuseal: {verify: {hmac: {in: {header: \"X-Acme:\"}}}}",
+        4,
+        "no request has a header \"X-Acme:\"",
     ),
     ("a misspelt target", "deliver: {slakc: {}}", 2, "did you mean `slack`?"),
     ("a word for true or false", "esign:\n  pandadoc: {drafts: ja}", 3, "write `drafts: true`"),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// What the schema takes and the program refuses: settings by the beginning of
 /// their path, and why a schema cannot say it.
-const ONLY_THE_PROGRAM: [(&str, &str); 21] = [
+const ONLY_THE_PROGRAM: [(&str, &str); 22] = [
     ("/layout", "a strftime pattern that names the year"),
     ("/branch", "git's rules for the names of branches"),
     ("/brief", "expressions and fields are compiled"),
@@ -32,6 +32,7 @@ const ONLY_THE_PROGRAM: [(&str, &str); 21] = [
     ("*/url", "the same"),
     ("*/when", "expressions are compiled"),
     ("*/deal/id", "expressions are compiled"),
+    ("*/deal/crm", "a name that is nearly a known one is a mistake"),
     ("duration", "a duration has known units and is longer than nothing"),
 ];
 

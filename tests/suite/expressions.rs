@@ -140,6 +140,42 @@ fn a_document_names_the_facts_that_it_does_not_tell() {
     );
 }
 
+#[test]
+fn says_finds_whole_words_in_whatever_writing() {
+    let told = |text: &str, words: &str| {
+        let source = format!("signature.document_name | says({words})");
+        let expression = Expression::compile(&source).expect(&source);
+        let context = json!({"signature": {"document_name": text}});
+        expression.value(context).expect("a value")
+    };
+    for (text, words, is_said) in [
+        ("Mutual NDA - Acme", "'nda'", true),
+        ("MNDA_Acme_v2.pdf", "'NDA', 'MNDA'", true),
+        ("Non-Disclosure Agreement", "'nondisclosure', 'non disclosure'", true),
+        ("Accord de CONFIDENTIALITE", "'confidentialité'", true),
+        ("Order\u{a0}form (signed)", "'order form'", true),
+        ("(Order-Form)", "'order form'", true),
+        ("秘密保持契約書", "'秘密保持'", true),
+        ("ＮＤＡ", "'nda'", true),
+        ("STANDARD ORDER FORM", "'NDA'", false),
+        ("Disagreement notice", "'agreement'", false),
+        ("Agreements", "'agreement'", false),
+        ("Form of order", "'order form'", false),
+        ("Reorder form", "'order form'", false),
+        ("", "'order form'", false),
+    ] {
+        let said = told(text, words).and_then(|it| it.as_bool()).unwrap_or_default();
+        assert_eq!(said, is_said, "{text}: {words}");
+    }
+    // What has no name leaves a rule undecided, and nothing to look for is a mistake.
+    let rule = Expression::compile("signature.document_name | says('nda')").expect("a rule");
+    assert!(matches!(rule.decide(json!({"signature": {}})), Ok(Decision::Undecided { .. })));
+    for source in ["'a' | says", "'a' | says('-')"] {
+        let failed = Expression::compile(source).expect(source).value(json!({}));
+        assert!(failed.is_err_and(|error| error.message.contains("says")), "{source}");
+    }
+}
+
 const NAMES: [&str; 7] =
     ["signature", "deal", "company", "contacts", "line_items", "brief", "first_touch"];
 

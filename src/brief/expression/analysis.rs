@@ -333,6 +333,7 @@ impl Analysis {
             "number" | "months" | "length" | "count" | "int" | "float" | "round" | "abs" => {
                 vec![Seen::Is(Holds::Number)]
             }
+            "says" => vec![Seen::Is(Holds::Flag)],
             "money" => vec![Seen::Is(Holds::Money)],
             "lower" | "upper" | "title" | "capitalize" | "trim" | "replace" | "plain" | "words"
             | "join" | "string" | "day" | "time" | "website" | "choice" => vec![text],

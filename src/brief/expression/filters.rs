@@ -6,11 +6,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use minijinja::value::{Kwargs, Rest};
-use minijinja::{Environment, Error, Value};
+use minijinja::{Environment, Error, ErrorKind, Value};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use super::arguments::{finish, is_absent, refuse, text_of};
 use super::values;
 use super::values::{money_in, quantity, read_number};
+use crate::model::is_unseen;
 use crate::text::one_line;
 
 // People: who has a role, who signed.
@@ -480,9 +483,9 @@ pub(super) fn website(value: &Value) -> Option<String> {
 // minijinja's own; `docs/brief.md` describes each.
 
 /// The filters of [`register`], sorted.
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
     "choice", "dated", "day", "each", "lines", "money", "months", "number", "others", "person",
-    "plain", "products", "promises", "property", "role", "time", "website", "words",
+    "plain", "products", "promises", "property", "role", "says", "time", "website", "words",
 ];
 
 /// Filters and tests of minijinja that mappings often use.
@@ -528,6 +531,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("promises", promises);
     environment.add_filter("property", property);
     environment.add_filter("role", role);
+    environment.add_filter("says", says);
     environment.add_filter("time", values::time);
     environment.add_filter("website", website);
     environment.add_filter("words", words);
@@ -564,10 +568,50 @@ fn choice(value: &Value, choices: Rest<String>) -> Result<Option<String>, Error>
     }
 }
 
+/// `says("order form", "NDA")`: whether a text has one of these as whole words.
+/// Case, accents and what stands between words do not count: `MNDA_Acme.pdf` says
+/// `mnda`, and `STANDARD TERMS` does not say `nda`.
+fn says(value: &Value, phrases: Rest<String>) -> Result<Option<bool>, Error> {
+    let phrases: Vec<String> = phrases.iter().map(|phrase| bare_words(phrase)).collect();
+    if phrases.is_empty() || phrases.iter().any(String::is_empty) {
+        let words = "`says` needs words to look for: `says(\"order form\")`";
+        return Err(Error::new(ErrorKind::InvalidOperation, words));
+    }
+    let Some(text) = text_of(value).map(|text| bare_words(&text)) else { return Ok(None) };
+    Ok(Some(phrases.iter().any(|phrase| has_words(&text, phrase))))
+}
+
+/// A text's words in small letters and without accents, one space between two.
+fn bare_words(text: &str) -> String {
+    let plain = text.nfkd().filter(|c| !is_combining_mark(*c) && !is_unseen(*c)).nfc();
+    let plain: String = plain.flat_map(char::to_lowercase).collect();
+    let words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn has_words(text: &str, phrase: &str) -> bool {
+    text.match_indices(phrase).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + phrase.len()..]);
+        let begins = before.is_empty()
+            || before.ends_with(' ')
+            || phrase.starts_with(is_written_without_spaces);
+        let ends = behind.is_empty()
+            || behind.starts_with(' ')
+            || phrase.ends_with(is_written_without_spaces);
+        begins && ends
+    })
+}
+
+/// Han, kana, hangul, Thai, Lao, Khmer, Burmese: where a word ends is not written.
+fn is_written_without_spaces(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1100}'..='\u{11ff}'
+        | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
 #[cfg(test)]
 mod tests {
-    use minijinja::ErrorKind;
-
     use super::*;
 
     #[test]

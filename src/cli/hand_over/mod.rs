@@ -24,7 +24,8 @@ use crate::model::{DocumentId, HeldDocument, Key, Remarks, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::time::Clock;
 use crate::workflow::{
-    self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
+    self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, VoidedHandoffs,
+    WorkflowError,
 };
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
@@ -303,13 +304,16 @@ fn voided(
         let SignatureEvent::Voided { signature, what } = event else { continue };
         let mut remarks = Remarks::default();
         let recorded = workflow::record_voided(context, signature, what, &mut remarks);
-        let keys = recorded.unwrap_or_else(|error| {
+        let VoidedHandoffs { recorded: keys, known } = recorded.unwrap_or_else(|error| {
             worsen(verdict, failed(&error));
-            Vec::new()
+            VoidedHandoffs::default()
         });
         if keys.is_empty() && !withdrawn.contains(&signature.document_id) {
             let document = &signature.document_id;
-            let why = format!("no handoff stands on document {document}, which was voided");
+            let why = match known.first() {
+                Some(key) => format!("{key} has it already that document {document} was voided"),
+                None => format!("no handoff stands on document {document}, which was voided"),
+            };
             tracing::info!(what = terminal(what), "{}", terminal(&why));
             worsen(verdict, WorkVerdict::Ignored(why));
         }

@@ -65,7 +65,7 @@ pub(super) fn signature(agreement: &Value, provider: &AdobeSign) -> Option<Signa
     metadata::read_test_words(&mut signature, &[agreement]);
     signature.metadata = flatten(agreement);
     let external = json::text(agreement, &["externalId", "id"]);
-    let crm = provider.settings.deal.crm.as_deref();
+    let crm = provider.settings.deal.crm();
     if let Some(reference) = external.and_then(|text| provider.deals.in_text(text, crm)) {
         deal_refs::add(&mut signature.deal_refs, reference);
     }

@@ -40,9 +40,21 @@ pub(super) fn event(envelope: &Value, provider: &DocuSign) -> Option<SignatureEv
     Some(match status.as_str() {
         "completed" => SignatureEvent::Completed(signature),
         "sent" | "delivered" if provider.settings.drafts => SignatureEvent::Sent(signature),
-        "voided" | "declined" | "deleted" => SignatureEvent::Voided { signature, what: status },
+        "voided" | "declined" | "deleted" => {
+            SignatureEvent::Voided { signature, what: with_reason(&status, envelope) }
+        }
         _ => SignatureEvent::Ignored { what: format!("envelope {status}") },
     })
+}
+
+/// How an envelope ended, with the words of who voided or declined it.
+pub(super) fn with_reason(what: &str, envelope: &Value) -> String {
+    let signers = json::list(envelope, &["recipients", "signers"]);
+    let declined = || signers.iter().find_map(|signer| json::text(signer, &["declinedReason"]));
+    match json::text(envelope, &["voidedReason"]).or_else(declined) {
+        Some(reason) => format!("{what}: {}", text::one_line(reason)),
+        None => what.to_owned(),
+    }
 }
 
 /// The envelope's facts; without a summary nothing but its id.

@@ -78,9 +78,10 @@ impl DocuSign {
             }
             "envelope-sent" if self.settings.drafts => SignatureEvent::Sent(signature()),
             "envelope-voided" | "envelope-declined" | "envelope-deleted" => {
+                let what = event.trim_start_matches("envelope-");
                 SignatureEvent::Voided {
                     signature: signature(),
-                    what: event.trim_start_matches("envelope-").to_owned(),
+                    what: api::with_reason(what, summary.unwrap_or(&Value::Null)),
                 }
             }
             // Among them `recipient-completed`: one person, not the envelope.

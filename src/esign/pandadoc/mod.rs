@@ -4,7 +4,9 @@
 mod api;
 mod webhook;
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::deal_refs::{DealFinder, DealSettings};
@@ -33,9 +35,11 @@ pub struct PandaDocSettings {
     /// The API's root; absent means `https://api.pandadoc.com`.
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
-    /// The statuses that mean "signed", with or without `document.`; where
-    /// payments are on, `paid` may be wanted instead of `completed`.
-    pub trigger: Vec<String>,
+    /// The statuses that mean "signed": `completed`, `waiting_pay` or `paid`, with or
+    /// without `document.`; where payments are on, `paid` may be wanted instead of
+    /// `completed`.
+    #[schemars(length(min = 1))]
+    pub trigger: Vec<Trigger>,
     /// Whether a document that goes out makes a draft.
     pub drafts: bool,
     /// Where the deal's id is, besides linked objects and well-known names.
@@ -49,7 +53,7 @@ impl Default for PandaDocSettings {
     fn default() -> Self {
         Self {
             base_url: None,
-            trigger: vec!["completed".to_owned()],
+            trigger: vec![Trigger::Completed],
             drafts: false,
             deal: DealSettings::default(),
             documents: Vec::new(),
@@ -57,25 +61,74 @@ impl Default for PandaDocSettings {
     }
 }
 
+/// A status of a document that everybody has signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// `document.completed`
+    #[serde(alias = "document.completed")]
+    Completed,
+    /// `document.waiting_pay`: signed, and not paid yet.
+    #[serde(alias = "document.waiting_pay")]
+    WaitingPay,
+    /// `document.paid`
+    #[serde(alias = "document.paid")]
+    Paid,
+}
+
+impl Trigger {
+    const ALL: [Self; 3] = [Self::Completed, Self::WaitingPay, Self::Paid];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::WaitingPay => "waiting_pay",
+            Self::Paid => "paid",
+        }
+    }
+
+    /// The code that the API's list knows it by.
+    fn code(self) -> u8 {
+        match self {
+            Self::Completed => 2,
+            Self::WaitingPay => 9,
+            Self::Paid => 10,
+        }
+    }
+
+    /// What a status such as `document.completed` is; nothing for one that does not
+    /// mean "signed".
+    fn of(status: &str) -> Option<Self> {
+        let status = status.trim().to_ascii_lowercase();
+        let bare = status.strip_prefix("document.").unwrap_or(&status);
+        Self::ALL.into_iter().find(|trigger| trigger.word() == bare)
+    }
+}
+
+impl JsonSchema for Trigger {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Trigger".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words = Self::ALL.map(Self::word);
+        let long = words.map(|word| format!("document.{word}"));
+        let words: Vec<&str> = words.into_iter().chain(long.iter().map(String::as_str)).collect();
+        json_schema!({"type": "string", "enum": words})
+    }
+}
+
 impl PandaDocSettings {
     /// The codes that the API's list knows the triggers by.
     fn status_codes(&self) -> Vec<u8> {
-        let known = [("document.completed", 2), ("document.waiting_pay", 9), ("document.paid", 10)];
-        let mut codes: Vec<u8> =
-            known.iter().filter(|(status, _)| self.is_trigger(status)).map(|(_, c)| *c).collect();
-        if codes.is_empty() {
-            codes.push(2);
-        }
-        codes
+        self.trigger.iter().map(|trigger| trigger.code()).collect()
     }
 
     /// Whether this status, such as `document.completed`, means "signed".
     fn is_trigger(&self, status: &str) -> bool {
-        let bare = |status: &str| {
-            let status = status.trim().to_ascii_lowercase();
-            status.strip_prefix("document.").map(str::to_owned).unwrap_or(status)
-        };
-        self.trigger.iter().any(|trigger| bare(trigger) == bare(status))
+        Trigger::of(status).is_some_and(|trigger| self.trigger.contains(&trigger))
     }
 }
 

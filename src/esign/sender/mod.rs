@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::settings::is_among;
-use super::deal_refs::DealFinder;
+use super::deal_refs::{DealFinder, DealSettings};
 use super::metadata::is_private;
 use super::provider::{Authenticity, Provider, ProviderRow, ProviderSettings, Received, Verified};
 use super::{blank, deal_refs, metadata};
@@ -462,7 +462,7 @@ impl Sender {
                 deal_refs::add(&mut signature.deal_refs, reference);
             }
         }
-        let crm = self.settings.deal.as_ref().and_then(|deal| deal.crm.as_deref());
+        let crm = self.settings.deal.as_ref().and_then(DealSettings::crm);
         for path in fields.deal.iter().flat_map(|paths| &paths.0) {
             for value in at(body, path) {
                 for reference in self.deals.in_value(value, crm) {

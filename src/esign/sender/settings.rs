@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use http::HeaderName;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use crate::esign::deal_refs::DealSettings;
 use crate::settings::{DocumentRule, WordOrList, word_or_list};
+use crate::text::quoted;
 use crate::time::HumanDuration;
 use crate::webhook::mac::Algorithm;
 
@@ -313,6 +315,39 @@ impl SenderSettings {
 
     /// What does not fit together, with what to do.
     pub(super) fn contradiction(&self) -> Option<(String, String)> {
+        let twice = self.event_with_two_meanings();
+        twice.or_else(|| self.impossible_header()).or_else(|| self.unsound_hmac())
+    }
+
+    fn event_with_two_meanings(&self) -> Option<(String, String)> {
+        let lists = self.events();
+        let mut pairs = (1..lists.len()).flat_map(|at| lists[..at].iter().map(move |it| (it, at)));
+        pairs.find_map(|((name, events), at)| {
+            let (other, others) = lists[at];
+            let word = events.iter().flat_map(|it| it.iter());
+            let word = word.clone().find(|word| is_among(others, word))?;
+            let problem = format!("`{name}` and `{other}` both have {}", quoted(word));
+            Some((problem, "an event has one meaning: take it out of one of them".to_owned()))
+        })
+    }
+
+    /// A header that no request can have, as its name is none.
+    fn impossible_header(&self) -> Option<(String, String)> {
+        let places = match self.verify.as_ref()? {
+            Verify::StandardWebhooks => Vec::new(),
+            Verify::Hmac(hmac) => std::iter::once(&hmac.place).chain(&hmac.time).collect(),
+            Verify::Secret(place) => vec![place],
+        };
+        let mut names = places.into_iter().filter_map(|place| match place {
+            Place::Header(name) => Some(name),
+            Place::Query(_) | Place::Field(_) => None,
+        });
+        let name = names.find(|name| HeaderName::from_bytes(name.as_bytes()).is_err())?;
+        let problem = format!("no request has a header {}", quoted(name));
+        Some((problem, "write its name alone, such as `X-Acme-Signature`".to_owned()))
+    }
+
+    fn unsound_hmac(&self) -> Option<(String, String)> {
         let Some(Verify::Hmac(hmac)) = &self.verify else { return None };
         let has_time = hmac.time.is_some() || hmac.pattern.contains("{time}");
         let problem = if !hmac.pattern.contains("{signature}") {
@@ -342,9 +377,17 @@ impl SenderSettings {
 
     /// Whether an event has a meaning here.
     pub(super) fn knows(&self, event: &str) -> bool {
-        [&self.completed, &self.sent, &self.voided, &self.ping]
-            .into_iter()
-            .any(|events| is_among(events.as_ref(), event))
+        self.events().into_iter().any(|(_, events)| is_among(events, event))
+    }
+
+    /// The lists of events by their settings' names.
+    fn events(&self) -> [(&'static str, Option<&Vec<String>>); 4] {
+        [
+            ("completed", self.completed.as_ref()),
+            ("sent", self.sent.as_ref()),
+            ("voided", self.voided.as_ref()),
+            ("ping", self.ping.as_ref()),
+        ]
     }
 }
 

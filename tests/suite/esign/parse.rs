@@ -216,7 +216,13 @@ fn an_end_without_signatures_is_told_apart() {
         (
             "docusign",
             json!({"event": "envelope-voided", "data": {"envelopeId": "a", "envelopeSummary": {"voidedReason": "a typo"}}}),
-            "voided",
+            "voided: a typo",
+        ),
+        (
+            "docusign",
+            json!({"event": "envelope-declined", "data": {"envelopeId": "a", "envelopeSummary": {
+                "recipients": {"signers": [{"name": "Al"}, {"name": "Bo", "declinedReason": "too\nlong"}]}}}}),
+            "declined: too long",
         ),
         (
             "dropbox-sign",

@@ -234,7 +234,8 @@ fn a_void_that_names_no_deal_finds_its_handoff_also_by_sign() {
     let said = sandbox.handoff("ledger", &["sign", "../void.json"]).exits(0);
     assert!(said.stdout.contains("hubspot-42: its document was voided"), "{}", said.stdout);
     assert_eq!(timeline(&sandbox).matches("event: voided").count(), 1);
-    sandbox.handoff("ledger", &["sign", "../void.json", "--format", "json"]).exits(4);
+    let again = sandbox.handoff("ledger", &["sign", "../void.json", "--format", "json"]).exits(4);
+    assert!(again.stderr.contains("hubspot-42 has it already"), "{}", again.stderr);
     bare[0]["data"]["id"] = json!("d9");
     sandbox.write("void.json", bare.to_string());
     // What cannot be read may be its handoff.

@@ -2,14 +2,16 @@
 //! `tests/fixtures/deals/read` is a file that must be read, each below
 //! `refused` one that must not; `expected.snap` holds what comes of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use handoff::brief::Decision;
+use handoff::brief::{Decision, Expression};
 use handoff::crm::export::{Counted, Detail, FileCrm, FileSettings, WonTest};
 use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError, Signed};
 use handoff::model::{Deal, DealId, Key, Outcome, Population, Signature, Window};
 use handoff::yaml;
+use serde_json::json;
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deals").join(kind);
@@ -146,12 +148,16 @@ async fn each_case_is_read_or_refused_as_it_should_be() {
             | "zone-of-the-company-in-a-list.csv" => "America/Los_Angeles".parse().ok(),
             _ => None,
         };
+        let zone = settings.company_zone;
         let read = match FileCrm::open(settings, &folder, None) {
             Ok(crm) => {
                 crm.population(Window::default(), &()).await.map(|all| (crm.name().clone(), all))
             }
             Err(error) => Err(error),
         };
+        if let Ok((_, population)) = &read {
+            the_proposals_work(&name, population, &folder, zone).await;
+        }
         let text = match read {
             Ok((crm, population)) => in_short(crm.as_str(), &population),
             Err(error) => failed(&error),
@@ -161,6 +167,51 @@ async fn each_case_is_read_or_refused_as_it_should_be() {
             prepend_module_to_snapshot => false,
             omit_expression => true,
         }, { insta::assert_snapshot!(name.as_str(), text) });
+    }
+}
+
+/// Each line for `won` that a help proposes is written as it stands: it takes no
+/// deal away that was won without it, or it decides between columns and then names
+/// one at least.
+async fn the_proposals_work(
+    name: &str,
+    population: &Population,
+    folder: &Path,
+    zone: Option<chrono_tz::Tz>,
+) {
+    let won = |population: &Population| -> BTreeSet<String> {
+        let deals = population.deals.parts().0.iter();
+        let won = deals.filter(|deal| deal.outcome == Outcome::Won);
+        won.map(|deal| deal.id.to_string()).collect()
+    };
+    let before = won(population);
+    for help in population.deals.parts().1.iter().filter_map(|gap| gap.help.as_deref()) {
+        for line in help.split('`').filter(|part| part.starts_with("{version: 1, crm: {file: ")) {
+            let node =
+                yaml::read(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let json: serde_json::Value = yaml::from_node(&node).expect("plain data");
+            let file = &json["crm"]["file"];
+            if file.get("won").is_none() {
+                continue;
+            }
+            let node = yaml::read(file.to_string().as_bytes()).expect("JSON is YAML");
+            let mut settings: FileSettings = yaml::from_node(&node).expect("settings");
+            settings.company_zone = zone;
+            let expression = Expression::compile(settings.won.as_deref().expect("an expression"));
+            let expression = expression.unwrap_or_else(|error| panic!("{name}: {line}: {error}"));
+            let test: WonTest = Box::new(move |deal| {
+                expression.decide(json!({"deal": deal})).map_err(|error| error.message)
+            });
+            let crm = FileCrm::open(settings, folder, Some(test));
+            let crm = crm.unwrap_or_else(|error| panic!("{name}: {line}: {error}"));
+            let after = won(&crm.population(Window::default(), &()).await.expect("a population"));
+            assert!(!after.is_empty(), "{name}: {line} names no deal");
+            let decides = help.contains("which column counts");
+            assert!(
+                decides || before.is_subset(&after),
+                "{name}: {line}: {before:?}, then {after:?}"
+            );
+        }
     }
 }
 

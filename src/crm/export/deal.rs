@@ -11,7 +11,7 @@ use super::cell::{is_placeholder, without_controls};
 use super::load::Loaded;
 use super::outcome::{FileOutcome, KnownOutcomes, OutcomeEvidence, Signs};
 use super::problem::Problem;
-use super::remarks::Tally;
+use super::remarks::{Tally, UndecidedRow};
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
 use super::{outcome, record};
@@ -248,7 +248,7 @@ impl Builder<'_> {
                 return RowOutcome::Refused;
             }
             tally.weak += usize::from(weak);
-            self.count_outcome(outcome, &signs, evidence, row, tally);
+            self.count_outcome((outcome, evidence), &signs, &reading, row, tally);
             return RowOutcome::LeftOut;
         }
         let mut deal = new(id);
@@ -298,7 +298,7 @@ impl Builder<'_> {
             tally.weak += 1;
         }
         if self.won.is_none() {
-            self.count_outcome(deal.outcome, &signs, evidence, row, tally);
+            self.count_outcome((deal.outcome, evidence), &signs, &reading, row, tally);
         }
         if *self.detail == Detail::Whole {
             deal.locale = loaded.locale(self.settings);
@@ -352,9 +352,9 @@ impl Builder<'_> {
     /// Counts a deal whose cells do not say for certain whether it is won.
     fn count_outcome(
         &self,
-        outcome: Outcome,
+        (outcome, evidence): (Outcome, OutcomeEvidence<'_>),
         signs: &Signs<'_>,
-        evidence: OutcomeEvidence<'_>,
+        reading: &FileOutcome<'_>,
         row: usize,
         tally: &mut Tally,
     ) {
@@ -371,8 +371,13 @@ impl Builder<'_> {
         let number = table.number(row);
         match evidence {
             OutcomeEvidence::Said => {
-                if outcome == Outcome::Won && !signs.stage.is_empty() && tally.won_stage.is_none() {
-                    tally.won_stage = Some((number, signs.stage.to_owned()));
+                if outcome == Outcome::Won {
+                    let cells = [
+                        (Column::Stage, signs.stage),
+                        (Column::Status, signs.status),
+                        (Column::IsWon, signs.is_won),
+                    ];
+                    tally.won_by(cells, |said| Signs::says_won(said, reading));
                 }
             }
             OutcomeEvidence::Probability => {
@@ -403,13 +408,20 @@ impl Builder<'_> {
                 }
             }
             OutcomeEvidence::Contradiction(first, second) => {
-                tally
-                    .undecided
-                    .push((number, format!("{} contradicts {}", cell(first), cell(second))));
+                let ways = [first, second].map(|said| {
+                    (said.0, Signs::says_won(said, reading).then(|| said.1.to_owned()))
+                });
+                tally.undecided.push(UndecidedRow {
+                    row: number,
+                    why: format!("{} contradicts {}", cell(first), cell(second)),
+                    ways: ways.to_vec(),
+                });
             }
-            OutcomeEvidence::Unread(said) => {
-                tally.undecided.push((number, format!("{} is neither true nor false", cell(said))));
-            }
+            OutcomeEvidence::Unread(said) => tally.undecided.push(UndecidedRow {
+                row: number,
+                why: format!("{} is neither true nor false", cell(said)),
+                ways: vec![(Column::Stage, None), (Column::Status, None)],
+            }),
         }
     }
 

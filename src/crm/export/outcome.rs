@@ -48,6 +48,17 @@ impl<'a> Signs<'a> {
         let [is_won, is_lost, is_closed, deleted, active, status, stage, probability] = cells;
         Self { is_won, is_lost, is_closed, deleted, active, status, stage, probability }
     }
+
+    /// Whether a cell that says so with a word or a flag says "won", were it alone.
+    pub(super) fn says_won((column, text): Said<'a>, reading: &FileOutcome<'_>) -> bool {
+        let alone = match column {
+            Column::IsWon => Self { is_won: text, ..Self::default() },
+            Column::Status => Self { status: text, ..Self::default() },
+            Column::Stage => Self { stage: text, ..Self::default() },
+            _ => return false,
+        };
+        matches!(outcome(&alone, reading), (Outcome::Won, OutcomeEvidence::Said))
+    }
 }
 
 /// As many rows that differ are remembered.

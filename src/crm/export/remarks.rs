@@ -10,6 +10,18 @@ use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
 use crate::model::{Gap, Remarks, count};
 use crate::text::quoted;
 
+/// As many words of a column for won deals stand in a proposal.
+const MOST_WON: usize = 20;
+
+/// A row whose cells contradict each other or cannot be read.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UndecidedRow {
+    pub(super) row: usize,
+    pub(super) why: String,
+    /// The columns that could count, each with its cell where that says "won".
+    pub(super) ways: Vec<(Column, Option<String>)>,
+}
+
 /// What was assumed while deals were built, counted for the remarks.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -20,11 +32,11 @@ pub(super) struct Tally {
     pub(super) unknown_cells: BTreeMap<String, (usize, usize)>,
     pub(super) unknown_stages: BTreeSet<String>,
     pub(super) unknown_statuses: BTreeSet<String>,
-    /// The first row with a stage that is won for certain, which a proposal can name.
-    pub(super) won_stage: Option<(usize, String)>,
+    /// The cells that said of won deals that they are, which a proposal can name: of
+    /// each deal its stage, else its status, else its flag.
+    won_cells: BTreeMap<Column, Vec<String>>,
     pub(super) unknown: usize,
-    /// Rows whose cells contradict each other or cannot be read, with why.
-    pub(super) undecided: Vec<(usize, String)>,
+    pub(super) undecided: Vec<UndecidedRow>,
     /// Why `crm.file.won` has no answer: for how many rows, and the first.
     pub(super) unanswered: BTreeMap<String, (usize, usize)>,
     /// The first amount that was read as whole thousands, and what came of it.
@@ -53,6 +65,49 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Takes note of what names a won deal; `is_won` asks what a cell says alone.
+    pub(super) fn won_by(
+        &mut self,
+        cells: [(Column, &str); 3],
+        is_won: impl Fn((Column, &str)) -> bool,
+    ) {
+        for (column, text) in cells.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let known = self.won_cells.entry(column).or_default();
+            if known.iter().any(|known| known == text) {
+                return;
+            }
+            if is_won((column, text)) {
+                // More are no list that anybody writes.
+                if known.len() < MOST_WON {
+                    known.push(text.to_owned());
+                }
+                return;
+            }
+        }
+    }
+
+    /// The deals that were taken as won, as an expression names them.
+    fn won_expression(&self, loaded: &Loaded) -> Option<String> {
+        let columns = [Column::Stage, Column::Status, Column::IsWon];
+        let parts: Vec<String> =
+            columns.into_iter().filter_map(|column| self.won_in(column, None, loaded)).collect();
+        (!parts.is_empty()).then(|| parts.join(" or "))
+    }
+
+    /// The deals that are won by one column; nothing where none of its cells says so.
+    fn won_in(&self, column: Column, cell: Option<&String>, loaded: &Loaded) -> Option<String> {
+        let at = loaded.columns.of(column)?;
+        let known = self.won_cells.get(&column).into_iter().flatten();
+        let words: BTreeSet<&String> = known.chain(cell).collect();
+        let of = match column {
+            Column::Stage => "deal.stage".to_owned(),
+            _ => format!("deal.properties[{}]", literal(&loaded.table.headers[at])),
+        };
+        let words: Vec<String> =
+            words.into_iter().map(|word| format!("{of} == {}", literal(word))).collect();
+        (!words.is_empty()).then(|| words.join(" or "))
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.without_offset += other.without_offset;
         self.whole_days += other.whole_days;
@@ -81,7 +136,12 @@ impl Tally {
         }
         self.unknown_stages.extend(other.unknown_stages);
         self.unknown_statuses.extend(other.unknown_statuses);
-        self.won_stage = self.won_stage.take().into_iter().chain(other.won_stage).min();
+        for (column, cells) in other.won_cells {
+            let own = self.won_cells.entry(column).or_default();
+            own.extend(cells);
+            own.sort();
+            own.dedup();
+        }
         self.undecided.extend(other.undecided);
         self.undecided.sort();
         self.likely_amount = self.likely_amount.take().into_iter().chain(other.likely_amount).min();
@@ -302,7 +362,7 @@ fn stages(tally: &Tally, remarks: &mut Remarks) {
 /// What is not known of which deals are won; each makes the audit incomplete.
 pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<Gap> {
     let rows = loaded.table.len();
-    let won = |expression: &str| settings.line(&format!("won: \"{expression}\""));
+    let won = |expression: &str| settings.line(&format!("won: {}", serde_json::json!(expression)));
     let mut gaps = Vec::new();
     if !tally.unanswered.is_empty() {
         let unanswered = tally.unanswered.values().map(|(rows, _)| rows).sum();
@@ -325,22 +385,21 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
                 loaded.table.headers_in_words()
             )
         };
-        let known = tally.won_stage.as_ref().map(|(_, stage)| stage);
-        let stage = known.or(tally.unknown_stages.first()).map_or("Closed Won", String::as_str);
-        let plain = |text: &str| text.replace(['\'', '"', '\\'], "?");
-        let by_stage = format!("deal.stage == '{}'", plain(stage));
+        let known = tally.won_expression(loaded);
+        let stage = tally.unknown_stages.first().map_or("Closed Won", String::as_str);
+        let by_stage = format!("deal.stage == {}", literal(stage));
         let status = loaded.columns.of(Column::Status).zip(tally.unknown_statuses.first());
         let by_status = status.map(|(at, status)| {
-            let header = plain(&loaded.table.headers[at]);
-            format!("deal.properties['{header}'] == '{}'", plain(status))
+            let header = literal(&loaded.table.headers[at]);
+            format!("deal.properties[{header}] == {}", literal(status))
         });
         let help = if say && tally.unknown_stages.is_empty() && by_status.is_none() {
             "Fill in the stage or the status of these deals, or remove rows that are not deals from the export."
                 .to_owned()
-        } else if say && known.is_some() {
+        } else if let Some(known) = known.filter(|_| say) {
             format!(
                 "Write {}, if it names all that are won; else with the others, joined by `or`.",
-                won(&by_stage)
+                won(&known)
             )
         } else if let Some(by_status) = by_status.filter(|_| say) {
             let line = if tally.unknown_stages.is_empty() {
@@ -369,14 +428,21 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
             help: Some(help),
         });
     }
-    for (row, why) in tally.undecided.iter().take(SHOWN) {
-        gaps.push(Gap {
-            what: format!("the outcome of the deal in row {row} of {}", loaded.shown()),
-            why: why.clone(),
-            help: Some(format!(
+    for undecided in tally.undecided.iter().take(SHOWN) {
+        let ways = undecided.ways.iter();
+        let ways = ways.filter_map(|(column, cell)| tally.won_in(*column, cell.as_ref(), loaded));
+        let ways: Vec<String> = ways.map(|way| won(&way)).collect();
+        let help = match ways.is_empty() {
+            true => "Correct the row in the CRM, and export again.".to_owned(),
+            false => format!(
                 "Correct the row, or say which column counts: write {}.",
-                won("deal.stage == 'Closed Won'")
-            )),
+                ways.join(", or ")
+            ),
+        };
+        gaps.push(Gap {
+            what: format!("the outcome of the deal in row {} of {}", undecided.row, loaded.shown()),
+            why: undecided.why.clone(),
+            help: Some(help),
         });
     }
     if let Some(more) = tally.undecided.len().checked_sub(SHOWN).filter(|more| *more > 0) {
@@ -387,6 +453,14 @@ pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> V
         });
     }
     gaps
+}
+
+/// A text in an expression, whatever signs are in it.
+fn literal(text: &str) -> String {
+    match text.contains(['\'', '\\']) || text.chars().any(char::is_control) {
+        true => serde_json::json!(text).to_string(),
+        false => format!("'{text}'"),
+    }
 }
 
 /// What is said of some rows, each with its row, or how many there are.

@@ -213,6 +213,7 @@ impl Builder<'_> {
                 evidence = OutcomeEvidence::Contradiction(said, (SAY[*at], other));
             }
         }
+        tally.gone += usize::from(outcome == Outcome::Gone && self.won.is_none());
         let new = |id: Cow<'_, str>| Deal {
             outcome,
             ..Deal::new(loaded.name.clone(), DealId::new(id.into_owned()))

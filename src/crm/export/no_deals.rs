@@ -177,6 +177,10 @@ fn no_deal(
     if table.headers.iter().enumerate().all(is_header) {
         return Some(NoDeal::Headers);
     }
+    // Where ids have digits, a word for a total is none, whatever stands beside it.
+    if let Some(cell) = ids.map(|id| table.cell(cursor, id)).filter(|cell| says_total(cell)) {
+        return Some(NoDeal::Total(cell.into_owned()));
+    }
     let mut cells = (0..table.headers.len().max(cursor.width()))
         .map(|column| (column, table.cell(cursor, column)))
         .filter(|(_, cell)| !cell.is_empty() && !is_placeholder(cell));

@@ -36,6 +36,8 @@ pub(super) struct Tally {
     /// each deal its stage, else its status, else its flag.
     won_cells: BTreeMap<Column, Vec<String>>,
     pub(super) unknown: usize,
+    /// Deals that the file says are deleted or not active.
+    pub(super) gone: usize,
     pub(super) undecided: Vec<UndecidedRow>,
     /// Why `crm.file.won` has no answer: for how many rows, and the first.
     pub(super) unanswered: BTreeMap<String, (usize, usize)>,
@@ -113,6 +115,7 @@ impl Tally {
         self.whole_days += other.whole_days;
         self.unknown += other.unknown;
         self.without_amount += other.without_amount;
+        self.gone += other.gone;
         self.rounded += other.rounded;
         self.three_decimals += other.three_decimals;
         self.without_currency += other.without_currency;
@@ -351,6 +354,12 @@ fn stages(tally: &Tally, remarks: &mut Remarks) {
             more => format!("{told} and {more} more"),
         }
     };
+    if tally.gone > 0 {
+        remarks.push(format!(
+            "Deals that the file says are deleted or not active, of which none counts: {}.",
+            tally.gone
+        ));
+    }
     if !tally.by_probability.is_empty() {
         remarks.push(format!(
             "These stages were taken as won because of a probability of 100: {}.",

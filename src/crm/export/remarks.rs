@@ -38,6 +38,7 @@ pub(super) struct Tally {
     pub(super) unknown: usize,
     /// Deals that the file says are deleted or not active.
     pub(super) gone: usize,
+    /// Rows whose cells contradict each other or cannot be read.
     pub(super) undecided: Vec<UndecidedRow>,
     /// Why `crm.file.won` has no answer: for how many rows, and the first.
     pub(super) unanswered: BTreeMap<String, (usize, usize)>,

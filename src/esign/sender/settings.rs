@@ -324,8 +324,7 @@ impl SenderSettings {
         let mut pairs = (1..lists.len()).flat_map(|at| lists[..at].iter().map(move |it| (it, at)));
         pairs.find_map(|((name, events), at)| {
             let (other, others) = lists[at];
-            let word = events.iter().flat_map(|it| it.iter());
-            let word = word.clone().find(|word| is_among(others, word))?;
+            let word = (*events)?.iter().find(|word| is_among(others, word))?;
             let problem = format!("`{name}` and `{other}` both have {}", quoted(word));
             Some((problem, "an event has one meaning: take it out of one of them".to_owned()))
         })

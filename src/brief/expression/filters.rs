@@ -569,16 +569,19 @@ fn choice(value: &Value, choices: Rest<String>) -> Result<Option<String>, Error>
 }
 
 /// `says("order form", "NDA")`: whether a text has one of these as whole words.
-/// Case, accents and what stands between words do not count: `MNDA_Acme.pdf` says
-/// `mnda`, and `STANDARD TERMS` does not say `nda`.
+/// Case, accents and what stands between words do not count: `MutualNDA_2026.pdf` says
+/// `nda`, and `STANDARD TERMS` does not.
 fn says(value: &Value, phrases: Rest<String>) -> Result<Option<bool>, Error> {
     let phrases: Vec<String> = phrases.iter().map(|phrase| bare_words(phrase)).collect();
     if phrases.is_empty() || phrases.iter().any(String::is_empty) {
         let words = "`says` needs words to look for: `says(\"order form\")`";
         return Err(Error::new(ErrorKind::InvalidOperation, words));
     }
-    let Some(text) = text_of(value).map(|text| bare_words(&text)) else { return Ok(None) };
-    Ok(Some(phrases.iter().any(|phrase| has_words(&text, phrase))))
+    let Some(text) = text_of(value) else { return Ok(None) };
+    // `OrderForm.pdf` is two words, and `PandaDoc` may be looked for as one.
+    let readings = [bare_words(&text), bare_words(&with_gaps(&text))];
+    let is_said = |phrase: &String| readings.iter().any(|text| has_words(text, phrase));
+    Ok(Some(phrases.iter().any(is_said)))
 }
 
 /// A text's words in small letters and without accents, one space between two.
@@ -589,17 +592,34 @@ fn bare_words(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// A text with a space before each capital that follows a small letter.
+fn with_gaps(text: &str) -> String {
+    let mut gapped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_uppercase() && gapped.ends_with(char::is_lowercase) {
+            gapped.push(' ');
+        }
+        gapped.push(c);
+    }
+    gapped
+}
+
 fn has_words(text: &str, phrase: &str) -> bool {
     text.match_indices(phrase).any(|(at, _)| {
         let (before, behind) = (&text[..at], &text[at + phrase.len()..]);
-        let begins = before.is_empty()
-            || before.ends_with(' ')
-            || phrase.starts_with(is_written_without_spaces);
-        let ends = behind.is_empty()
-            || behind.starts_with(' ')
-            || phrase.ends_with(is_written_without_spaces);
-        begins && ends
+        let (first, last) = (phrase.chars().next(), phrase.chars().next_back());
+        are_apart(before.chars().next_back(), first) && are_apart(last, behind.chars().next())
     })
+}
+
+/// Whether a word ends between two neighbours: `NDA契約書`, `NDA2026`.
+fn are_apart(one: Option<char>, other: Option<char>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return true };
+    one == ' '
+        || other == ' '
+        || is_written_without_spaces(one)
+        || is_written_without_spaces(other)
+        || one.is_numeric() != other.is_numeric()
 }
 
 /// Han, kana, hangul, Thai, Lao, Khmer, Burmese: where a word ends is not written.
